@@ -1,0 +1,1 @@
+"""Messages, subjects, the type registry and the JSON Schemas of the log."""

@@ -1,0 +1,1 @@
+"""The pure core: stages, event time, ids, instruments, fixed point, positions and PnL."""

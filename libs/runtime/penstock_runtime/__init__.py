@@ -1,0 +1,1 @@
+"""The shell around the stages: log, store, snapshots, telemetry, settings and the service loop."""

@@ -1,0 +1,1 @@
+"""Backtests and reports with the stages that trade."""

@@ -1,0 +1,1 @@
+"""The HTTP interface: a replica of the trading state, and commands."""

@@ -1,0 +1,1 @@
+"""Approved orders to a venue: the paper venue, order states and fills."""

@@ -1,0 +1,1 @@
+"""Bars, indicators, regimes and prices computed from market data."""

@@ -1,0 +1,1 @@
+"""The projection of the log into the database."""

@@ -1,0 +1,1 @@
+"""Signals to sized orders: limits, positions, PnL and the trading state."""
