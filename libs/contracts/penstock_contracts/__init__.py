@@ -1,1 +1,1 @@
-"""Messages, subjects, the type registry and the JSON Schemas of the log."""
+"""Penstock's messages: what services say to one another, and how it is written down."""

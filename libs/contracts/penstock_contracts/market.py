@@ -1,0 +1,176 @@
+"""Family `md`: what ingest says of the market."""
+
+from dataclasses import field
+
+from penstock_contracts.base import message
+from penstock_contracts.columns import F64, I8, I64, Text
+from penstock_contracts.control import Command
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.types import (
+    Currency, Exact, InstrumentKey, Line, MarketStatus, Name, Ns, Positive, Scale, Side,
+)
+
+
+@message("md", "trade")
+class TradeBatch:
+    """Trades of one instrument in event-time order."""
+
+    instrument: InstrumentKey
+    source: Name
+    price_scale: Scale
+    size_scale: Scale
+    ts_event: I64
+    """Venue time, ns."""
+    ts_init: I64
+    """Time of receipt, ns: event time, never decreasing."""
+    price: I64
+    size: I64
+    side: I8
+    """Aggressor: +1 buy, -1 sell, 0 unknown."""
+    flags: I8
+    trade_id: Text
+
+
+@message("md", "quote")
+class QuoteBatch:
+    """Top-of-book quotes of one instrument; a size of 0 means unknown."""
+
+    instrument: InstrumentKey
+    source: Name
+    price_scale: Scale
+    size_scale: Scale
+    ts_event: I64
+    ts_init: I64
+    bid: I64
+    ask: I64
+    bid_size: I64
+    ask_size: I64
+    flags: I8
+
+
+@message("md", "book")
+class BookBatch:
+    """Level changes of one instrument's book. Rows of one update share `last_update_id`."""
+
+    instrument: InstrumentKey
+    source: Name
+    price_scale: Scale
+    size_scale: Scale
+    ts_event: I64
+    ts_init: I64
+    action: I8
+    """0 clears the book before this row is set (first row of a snapshot), 1 sets a level; size 0 deletes it."""
+    side: I8
+    """+1 bid, -1 ask."""
+    price: I64
+    size: I64
+    first_update_id: I64
+    last_update_id: I64
+
+
+@message("md", "bar")
+class BarBatch:
+    """Bars of one instrument and interval as a source delivers them."""
+
+    instrument: InstrumentKey
+    source: Name
+    interval: Ns
+    price_scale: Scale
+    size_scale: Scale
+    ts_event: I64
+    """End of the bar, ns: a bar covers the open interval before it and is known at its end."""
+    ts_init: I64
+    open: I64
+    high: I64
+    low: I64
+    close: I64
+    volume: I64
+    """In the instrument's `volume_unit`."""
+    trades: I64
+    """Number of trades, -1 where unknown."""
+    vwap: F64
+    """Volume-weighted price in quote currency, NaN where unknown."""
+    flags: I8
+
+
+@message("md", "liquidation")
+class Liquidation:
+    instrument: InstrumentKey
+    source: Name
+    ts_event: Ns
+    ts_init: Ns
+    side: Side
+    price: Positive
+    quantity: Positive
+
+
+@message("md", "funding")
+class Funding:
+    """A funding rate: longs pay `rate` of the notional at `ts_event` when it is positive."""
+
+    instrument: InstrumentKey
+    source: Name
+    ts_event: Ns
+    ts_init: Ns
+    rate: Exact
+    ts_next: Ns | None = None
+
+
+@message(("md", "feat"), "rate")
+class Rate:
+    """One unit of `base` is worth `rate` units of `quote`."""
+
+    base: Currency
+    quote: Currency
+    source: Name
+    ts_event: Ns
+    ts_init: Ns
+    rate: Positive
+
+
+@message(("md", "feat"), "instrument")
+class InstrumentDefined:
+    """An instrument as of now; features passes it on to risk."""
+
+    instrument: Instrument
+    ts_event: Ns
+    ts_init: Ns
+
+
+@message(("md", "feat"), "status")
+class InstrumentStatus:
+    instrument: InstrumentKey
+    ts_event: Ns
+    ts_init: Ns
+    status: MarketStatus
+    reason: Line = ""
+
+
+@message("md", "gap")
+class Gap:
+    """Data that is missing: nothing between the two times was or will be delivered as live."""
+
+    instrument: InstrumentKey | None
+    source: Name
+    ts_init: Ns
+    ts_from: Ns
+    ts_to: Ns
+    reason: Line
+
+
+@message("md", "mark")
+class Mark:
+    """End of an interval: ingest's `done`. What is stamped in (start, ts] belongs to it."""
+
+    ts: Ns
+    start: Ns
+    """The mark before, or the session's start."""
+    ended: bool = False
+    """The data is over; from here on nothing but marks follows."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """Rows of each feed released up to here: where ingest goes on after a restart."""
+    commands: tuple[Command, ...] = ()
+    quarantined: int = 0
+    """Rows quarantined since the session began."""
+    events: int = 0
+    """Rows released since the session began."""

@@ -1,0 +1,141 @@
+"""Family `ord`: what risk decides, and what it knows of positions and money."""
+
+from penstock_contracts.base import message, record
+from penstock_contracts.types import (
+    Currency, Exact, Id, InstrumentKey, Line, Name, Ns, OrderType, Outcome, Positive, Side, TimeInForce,
+    TradingState,
+)
+
+
+@record
+class LimitCheck:
+    """One rule as it was evaluated: `value` against `limit`."""
+
+    rule: Name
+    limit: Exact
+    value: Exact
+
+
+@message("ord", "approved")
+class OrderApproved:
+    """A sized order. The only thing that execution accepts."""
+
+    order_id: Id
+    client_order_id: Id
+    signal_id: Id
+    ordinal: int
+    """Counts the session's orders, from 1."""
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    """Event time of the decision."""
+    side: Side
+    type: OrderType
+    quantity: Positive
+    limit_price: Positive | None = None
+    stop_price: Positive | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Ns | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    parent_id: Id | None = None
+    algo: Name | None = None
+    reference_price: Positive
+    """Arrival price: what slippage is measured against."""
+    collar_price: Positive | None = None
+    """Worst price that the limits were evaluated at."""
+    reason: Name = "signal"
+    """`signal`, or why risk itself sends it: `flatten`, `stop`, `ended`, `close`."""
+    model_version: Name | None = None
+    correlation_bucket: Name | None = None
+    checks: tuple[LimitCheck, ...] = ()
+
+
+@message("ord", "refused")
+class SignalRefused:
+    """A signal that became no order, and the first rule that said so."""
+
+    signal_id: Id
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    rule: Name
+    limit: Exact | None = None
+    value: Exact | None = None
+    text: Line = ""
+
+
+@message("ord", "resolved")
+class SignalResolved:
+    """A signal that needed no order: `no_change`, or `superseded` by a newer one."""
+
+    signal_id: Id
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    outcome: Outcome
+    superseded_by: Id | None = None
+
+
+@message("ord", "cancel")
+class CancelRequested:
+    order_id: Id
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    reason: Name
+
+
+@message("ord", "position")
+class PositionChanged:
+    """A strategy's position in one instrument after a fill."""
+
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    quantity: Exact
+    """Signed."""
+    average_price: Exact | None
+    """None when flat."""
+    pnl_realized: Exact
+    """In the settlement currency, since the session began, fees apart."""
+    fees: Exact
+    currency: Currency
+    fill_id: Id | None = None
+
+
+@message("ord", "pnl")
+class PnlSampled:
+    """The account, or one strategy of it, at one time, in account currency."""
+
+    strategy: Name | None
+    """None is the account."""
+    ts: Ns
+    currency: Currency
+    equity: Exact
+    pnl_realized: Exact
+    pnl_unrealized: Exact
+    fees: Exact
+    gross_exposure: Exact
+    net_exposure: Exact
+    reserved: Exact
+    """Worst-case notional that working orders could still add."""
+    equity_peak: Exact
+    drawdown_max: Exact
+    """Largest fall of equity from its peak so far, in account currency, over all marks."""
+
+
+@message("ord", "state")
+class TradingStateChanged:
+    """The trading state, and what changed it; also answers a command that changed nothing."""
+
+    ts: Ns
+    state: TradingState
+    previous: TradingState
+    reason: Line
+    rule: Name | None = None
+    limit: Exact | None = None
+    value: Exact | None = None
+    command_id: Id | None = None
+    accepted: bool = True
+    """False: the command was refused, `reason` says why."""

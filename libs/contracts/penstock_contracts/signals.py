@@ -1,0 +1,67 @@
+"""Family `sig`: what strategies want."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dataclasses import field
+
+from penstock_contracts.base import message, record
+from penstock_contracts.types import (
+    Direction, Exact, Id, InstrumentKey, Line, Name, Ns, OrderType, Positive, TargetKind, TimeInForce,
+)
+
+
+@record
+class OrderStyle:
+    """How a signal is to be executed; the default is a market order, good till cancelled."""
+
+    type: OrderType = OrderType.MARKET
+    limit_price: Positive | None = None
+    stop_price: Positive | None = None
+    take_profit: Positive | None = None
+    stop_loss: Positive | None = None
+    trail: Positive | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Ns | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    algo: Name | None = None
+
+
+@message("sig", "signal")
+class Signal:
+    """What a strategy wants now in one instrument. Has exactly one outcome."""
+
+    signal_id: Id
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    """Event time of what it was decided on."""
+    ordinal: int
+    """Counts the strategy's signals, from 1."""
+    direction: Direction
+    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    target_kind: TargetKind = TargetKind.RISK
+    target: Exact = Decimal(0)
+    """Fraction of the strategy's capital, quantity or notional, never negative; unused for `risk`."""
+    price: Positive
+    """The price that it was decided on; risk sizes by it."""
+    style: OrderStyle = field(default_factory=OrderStyle)
+    regime: Name | None = None
+    model_version: Name | None = None
+    features_ref: Line = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@message("sig", "note")
+class Note:
+    """What a strategy tells its operator: its own notes, and the error that stopped it."""
+
+    strategy: Name
+    ts: Ns
+    level: Literal["info", "warning", "error"]
+    text: Line
+    location: Line = ""
+    """File and line of an error in the strategy's code."""

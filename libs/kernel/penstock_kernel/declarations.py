@@ -1,0 +1,38 @@
+"""What a strategy declares that it needs, and features therefore computes."""
+
+from typing import Literal
+
+from penstock_contracts.types import InstrumentKey, Name, Ns
+from pydantic import BaseModel, ConfigDict
+
+
+class FeatureSpec(BaseModel):
+    """One feature: a named function with its parameters, for example `ema` with `{"period": 20}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    """How the strategy calls it; the column's name."""
+    function: Name
+    """A function of the features service: `return`, `volatility`, `sma`, `ema`, `atr`."""
+    parameters: dict[str, int | float] = {}
+
+
+class BarSpec(BaseModel):
+    """Bars of one instrument and interval, with features on them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: InstrumentKey
+    interval: Ns
+    features: tuple[FeatureSpec, ...] = ()
+
+
+class RowSpec(BaseModel):
+    """A feature row on every trade or quote of an instrument."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: InstrumentKey
+    trigger: Literal["trade", "quote"]
+    features: tuple[FeatureSpec, ...] = ()

@@ -1,0 +1,51 @@
+"""What every stage of a session knows of it. Resolved before the session starts, immutable after."""
+
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.types import Currency, Id, InstrumentKey, Name, Ns, Positive
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class StrategySpec(BaseModel):
+    """One strategy of the session. Several may share a class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    """Unique in the session."""
+    source: str
+    """A built-in's name, `file.py:Class`, or an entry point."""
+    parameters: dict[str, Any] = {}
+    instruments: tuple[InstrumentKey, ...]
+    interval: Ns
+    """Of the bars that it sees, ns."""
+    capital_fraction: Positive = Decimal(1)
+    """Its share of the account's capital."""
+
+
+class SessionConfig(BaseModel):
+    """The session as all stages see it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    session_id: Id
+    currency: Currency
+    """Of the account."""
+    capital: Positive
+    grid: Ns
+    """Distance of the marks, ns."""
+    start: Ns = 0
+    """Event time before the first datum; on the grid. 0: the grid point before the first datum."""
+    instruments: tuple[Instrument, ...]
+    strategies: tuple[StrategySpec, ...]
+    realtime: bool = True
+    """Wall-clock speed: event time is the time of receipt."""
+    partition: int = Field(default=0, ge=0)
+
+    @cached_property
+    def by_key(self) -> dict[str, Instrument]:
+        """The instruments by key."""
+        return {each.instrument: each for each in self.instruments}

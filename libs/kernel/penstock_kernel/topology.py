@@ -1,0 +1,25 @@
+"""Who reads whom. The table that makes the platform deterministic (`docs/concepts.md`, Intervals)."""
+
+from dataclasses import dataclass
+
+from penstock_contracts.base import Family
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A producer's place: what it writes, what it reads inside an interval, what before it, in that order."""
+
+    family: Family
+    upstream: Family | None
+    others: tuple[Family, ...] = ()
+
+
+PLACES: dict[str, Place] = {
+    "ingest": Place("md", None),
+    "features": Place("feat", "md"),
+    "strategy": Place("sig", "feat", ("ven", "ord")),
+    "risk": Place("ord", "sig", ("feat", "ven")),
+    "execution": Place("ven", "md", ("ord",)),
+}
+PRODUCER_OF: dict[Family, str] = {place.family: producer for producer, place in PLACES.items()}
+STAGES = ("features", "strategy", "risk", "execution")
