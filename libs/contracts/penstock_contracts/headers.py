@@ -1,5 +1,6 @@
 """Message headers: CloudEvents (binary mode), W3C trace context, and the log's own numbering."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,25 +48,58 @@ def rfc3339(ns: int) -> str:
 
 
 def numbered(
-    type_name: str, origin: Origin, ts: int, *, partition: int, cause: str, config: str, traceparent: str
-) -> dict[str, str]:
-    """The headers of an output that is the `origin.index`-th of its producer in its epoch."""
-    headers = {
-        SPEC: "1.0",
-        ID: f"{origin.producer}-{origin.epoch}-{origin.index}",
-        TYPE: type_name,
-        SOURCE: f"/penstock/p{partition}/{origin.producer}",
-        TIME: rfc3339(ts),
-        PRODUCER: origin.producer,
-        EPOCH: str(origin.epoch),
-        INDEX: str(origin.index),
-        CONFIG: config,
-    }
+    type_name: str,
+    origin: Origin,
+    ts: int,
+    *,
+    partition: int,
+    config: str,
+    cause: str = "",
+    traceparent: str = "",
+    received: int = 0,
+) -> bytes:
+    """The header block of an output that is the `origin.index`-th of its producer in its epoch."""
+    text = (
+        f"NATS/1.0\r\n{PRODUCER}: {origin.producer}\r\n{EPOCH}: {origin.epoch}\r\n{INDEX}: {origin.index}\r\n"
+        f"{SPEC}: 1.0\r\n{ID}: {origin.producer}-{origin.epoch}-{origin.index}\r\n{TYPE}: {type_name}\r\n"
+        f"{SOURCE}: /penstock/p{partition}/{origin.producer}\r\n{TIME}: {rfc3339(ts)}\r\n{CONFIG}: {config}\r\n"
+    )
     if cause:
-        headers[CAUSE] = cause
+        text += f"{CAUSE}: {cause}\r\n"
     if traceparent:
-        headers[TRACEPARENT] = traceparent
+        text += f"{TRACEPARENT}: {traceparent}\r\n"
+    if received:
+        text += f"{RECEIVED}: {received}\r\n"
+    return (text + "\r\n").encode()
+
+
+def unnumbered(type_name: str, identity: str, ts: int, *, partition: int, source: str) -> bytes:
+    """The header block of a control message, which has no number."""
+    return (
+        f"NATS/1.0\r\n{SPEC}: 1.0\r\n{ID}: {identity}\r\n{TYPE}: {type_name}\r\n"
+        f"{SOURCE}: /penstock/p{partition}/{source}\r\n{TIME}: {rfc3339(ts)}\r\n\r\n"
+    ).encode()
+
+
+def parse(block: bytes) -> dict[str, str]:
+    """The headers of a block, names as written. Status lines and anything without a colon are skipped."""
+    headers = {}
+    for line in block.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            headers[name.decode("utf-8", "replace")] = value.strip().decode("utf-8", "replace")
     return headers
+
+
+_ORIGIN = re.compile(rb"\r\npenstock-producer: (\S+)\r\npenstock-epoch: (\d+)\r\npenstock-index: (\d+)\r\n")
+
+
+def origin_in(block: bytes) -> Origin | None:
+    """Whose output a message is, from its header block as this version writes it, or as any may."""
+    match = _ORIGIN.search(block)
+    if match is not None:
+        return Origin(match[1].decode(), int(match[2]), int(match[3]))
+    return origin_of(parse(block)) if b"penstock-" in block else None
 
 
 def origin_of(headers: Mapping[str, str] | None) -> Origin | None:

@@ -1,4 +1,4 @@
-"""All stages of a partition in one process, interval by interval: no broker, no serialisation."""
+"""All stages of a partition in one process: no broker, no serialisation, the same rule of intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,31 +18,66 @@ class Chain:
 
     def __init__(self, stages: Mapping[str, Stage]) -> None:
         self.runners = {producer: IntervalRunner(producer, stages[producer]) for producer in STAGES}
-        self._previous: dict[Family, list[Message]] = {PLACES[producer].family: [] for producer in STAGES}
+        self._features, self._strategy, self._risk, self._execution = self.runners.values()
+        self._previous: IntervalOutputs = {producer: [] for producer in STAGES}
+        self._current: IntervalOutputs = {producer: [] for producer in STAGES}
+        self._begun = False
 
     def interval(self, market: Sequence[Message], mark: Mark) -> IntervalOutputs:
-        """Run one interval: its market data in order, then its mark."""
-        current: dict[Family, list[Message]] = {"md": [*market, mark]}
-        outputs: IntervalOutputs = {}
-        for producer in STAGES:
-            runner = self.runners[producer]
-            produced: list[Message] = []
-            if runner.last_mark:
-                for family in runner.place.others:
-                    for message in self._previous[family]:
-                        produced += runner.feed(message)
-            upstream = runner.place.upstream
-            assert upstream is not None  # noqa: S101  (only ingest has none, and it is no stage)
-            for message in current[upstream]:
-                produced += runner.feed(message)
-            outputs[producer] = current[runner.place.family] = produced
-        self._previous = current
+        """Run one whole interval: its market data in order, then its mark."""
+        for message in market:
+            self.feed(message)
+        self.feed(mark)
+        return self._previous
+
+    def feed(self, message: Message) -> IntervalOutputs:
+        """Hand over the next market message or mark; returns what each producer puts out because of it.
+
+        The outputs that the stages make of the interval before come with the first message of the next.
+        """
+        outputs: IntervalOutputs = {producer: [] for producer in STAGES}
+        if not self._begun:
+            self._begin(outputs)
+        for feature in self._put(outputs, self._features, message):
+            for signal in self._put(outputs, self._strategy, feature):
+                self._put(outputs, self._risk, signal)
+        self._put(outputs, self._execution, message)
+        for producer, produced in outputs.items():
+            self._current[producer] += produced
+        if type(message) is Mark:
+            self._previous, self._current = self._current, {producer: [] for producer in STAGES}
+            self._begun = False
         return outputs
 
-    def previous(self) -> dict[Family, list[Message]]:
+    def _begin(self, outputs: IntervalOutputs) -> None:
+        self._begun = True
+        for runner in (self._strategy, self._risk, self._execution):
+            if not runner.last_mark:
+                continue
+            for family in runner.place.others:
+                for message in self._previous[_producer(family)]:
+                    self._put(outputs, runner, message)
+        for signal in list(outputs["strategy"]):
+            self._put(outputs, self._risk, signal)
+
+    @staticmethod
+    def _put(outputs: IntervalOutputs, runner: IntervalRunner, message: Message) -> list[Message]:
+        produced = runner.feed(message)
+        outputs[runner.producer] += produced
+        return produced
+
+    def between_intervals(self) -> bool:
+        """Whether the last interval is closed and nothing of the next was fed."""
+        return not self._begun
+
+    def previous(self) -> IntervalOutputs:
         """The outputs of the last interval: what a snapshot keeps beside the stages' states."""
         return self._previous
 
-    def resume(self, previous: dict[Family, list[Message]]) -> None:
+    def resume(self, previous: IntervalOutputs) -> None:
         """Go on after an interval whose outputs were these; the runners were resumed already."""
         self._previous = previous
+
+
+def _producer(family: Family) -> str:
+    return next(producer for producer in STAGES if PLACES[producer].family == family)
