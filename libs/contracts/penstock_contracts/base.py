@@ -60,7 +60,7 @@ def message(family: Family | tuple[Family, ...], kind: str, major: int = 1) -> C
     def register(cls: type[T]) -> type[T]:
         built = _configured(dataclass(slots=True, kw_only=True)(cls))
         hints = get_type_hints(built, include_extras=True)
-        names = [each.name for each in fields(built)]
+        names = [each.name for each in fields(built)]  # type: ignore[arg-type]  # slotted above
         columns = tuple((name, column) for name in names if (column := column_of(hints[name])) is not None)
         plain = tuple(name for name in names if column_of(hints[name]) is None)
         for belongs in families:
@@ -109,5 +109,3 @@ def first_type_of(cls: type) -> MessageType:
 def message_types() -> tuple[MessageType, ...]:
     """Every registered type, ordered by name."""
     return tuple(sorted(_BY_KIND.values(), key=lambda entry: entry.name))
-
-

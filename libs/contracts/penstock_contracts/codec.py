@@ -4,68 +4,93 @@ Plain messages are JSON. Columnar messages are described in `penstock_contracts.
 """
 
 import struct
-from functools import lru_cache
-from typing import Any, get_type_hints
+from dataclasses import MISSING, Field, fields
+from functools import cache
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
+from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
-from pydantic_core import from_json, to_json
+from pydantic.fields import FieldInfo
+from pydantic_core import to_json
 
 from penstock_contracts.base import Family, Message, MessageType, first_type_of
 from penstock_contracts.catalog import message_type
 from penstock_contracts.errors import UnknownVersion, UnreadableMessage
 
 MESSAGE_BYTES_MAX = 256 * 1024
+"""What a producer keeps its messages below; batches are cut to fit."""
+DECODE_BYTES_MAX = 4 * MESSAGE_BYTES_MAX
+"""What no reader looks at any more: also the largest message that `encode` makes."""
 _LENGTH = struct.Struct("<I")
-_ROWS_MAX = 1 << 24
+_TEXT_WIDTH_MAX = 256
 
 
-@lru_cache(maxsize=None)
+@cache
 def adapter(cls: type) -> TypeAdapter[Any]:
     """The pydantic adapter of a plain message or record."""
     return TypeAdapter(cls)
 
 
-@lru_cache(maxsize=None)
+@cache
 def header_adapter(entry: MessageType) -> TypeAdapter[Any]:
     """The pydantic adapter of a columnar message's header."""
     hints = get_type_hints(entry.cls, include_extras=True)
+    declared = {each.name: each for each in fields(entry.cls)}
+    plain: dict[str, Any] = {name: (hints[name], _default(declared[name])) for name in entry.fields}
     model = create_model(
         f"{entry.cls.__name__}Header",
         __config__=ConfigDict(extra="ignore"),
-        rows=(int, ...),
-        widths=(dict[str, int], {}),
-        **{name: (hints[name], ...) for name in entry.fields},
+        rows=(Annotated[int, Ge(0), Le(DECODE_BYTES_MAX)], ...),
+        widths=(dict[str, Annotated[int, Ge(1), Le(_TEXT_WIDTH_MAX)]], {}),
+        **plain,
     )
     return TypeAdapter(model)
 
 
+def _default(declared: Field[Any]) -> Any:
+    if declared.default_factory is not MISSING:
+        return FieldInfo(default_factory=declared.default_factory)
+    return ... if declared.default is MISSING else declared.default
+
+
 def encode(message: Message) -> bytes:
-    """The message as bytes."""
+    """The message as bytes.
+
+    Raises ValueError when it cannot be written: a field of another type than declared, columns of
+    different lengths or another dtype, more than DECODE_BYTES_MAX.
+    """
     entry = first_type_of(type(message))
     if entry.columns:
-        return _encode_columns(message, entry)
-    return adapter(entry.cls).dump_json(message)
+        data = _encode_columns(message, entry)
+    else:
+        data = adapter(entry.cls).dump_json(message, warnings="error")
+    if len(data) > DECODE_BYTES_MAX:
+        raise ValueError(f"{entry.name} of {len(data)} bytes, at most {DECODE_BYTES_MAX} can be read")
+    return data
 
 
 def decode(family: Family, kind: str, major: int, data: bytes) -> Message:
     """The message that `data` holds.
 
     Raises UnknownVersion for a kind or version that is not registered, UnreadableMessage for anything
-    else that is wrong with it. Unknown optional fields are ignored.
+    else that is wrong with it. Unknown fields are ignored: a later minor version may have added them.
+    Types are strict (no number in quotes, no 1 for true). What a column's values mean is not checked.
     """
     entry = message_type(family, kind, major)
     if entry is None:
         raise UnknownVersion(f"unknown message {family}.{kind}.v{major}")
+    if len(data) > DECODE_BYTES_MAX:
+        raise UnreadableMessage(f"{entry.name}: {len(data)} bytes, at most {DECODE_BYTES_MAX} are read")
     try:
         if entry.columns:
             return _decode_columns(data, entry)
-        return adapter(entry.cls).validate_json(data)
+        return adapter(entry.cls).validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
         raise UnreadableMessage(f"{entry.name}: {where}: {first['msg']}") from error
-    except (ValueError, struct.error, RecursionError) as error:
+    except (ValueError, ArithmeticError, struct.error, RecursionError) as error:
         raise UnreadableMessage(f"{entry.name}: {error}") from error
 
 
@@ -75,51 +100,50 @@ def same(left: Message, right: Message) -> bool:
 
 
 def _encode_columns(message: Message, entry: MessageType) -> bytes:
+    rows = len(getattr(message, entry.columns[0][0]))
     widths = {}
     parts: list[bytes] = []
-    rows = -1
     for name, column in entry.columns:
         array = getattr(message, name)
-        if rows < 0:
-            rows = len(array)
-        elif len(array) != rows:
-            raise ValueError(f"{entry.name}: column {name} has {len(array)} rows, not {rows}")
-        if column.dtype == "S":
+        shape = (rows, len(getattr(message, column.names))) if column.names else (rows,)
+        if array.shape != shape:
+            raise ValueError(f"{entry.name}: column {name} has the shape {array.shape}, not {shape}")
+        if column.dtype == "S" and array.dtype.kind == "S":
             widths[name] = array.dtype.itemsize
-        raw = np.ascontiguousarray(array, dtype=array.dtype if column.dtype == "S" else column.dtype).tobytes()
+        elif array.dtype != column.dtype:
+            raise ValueError(f"{entry.name}: column {name} is {array.dtype}, not {column.dtype}")
+        raw = array.tobytes()
         parts.append(raw)
         parts.append(bytes(-len(raw) % 8))
     plain = {name: getattr(message, name) for name in entry.fields}
-    header = to_json({"rows": max(rows, 0), "widths": widths, **plain})
+    header = to_json({"rows": rows, "widths": widths, **plain})
     header += b" " * (-(len(header) + 4) % 8)
     return b"".join((_LENGTH.pack(len(header)), header, *parts))
 
 
 def _decode_columns(data: bytes, entry: MessageType) -> Message:
     (length,) = _LENGTH.unpack_from(data)
-    if length + 4 > len(data):
-        raise ValueError(f"header of {length} bytes in a message of {len(data)}")
-    header = header_adapter(entry).validate_python(from_json(data[4 : 4 + length]))
-    rows, widths = header.rows, header.widths
-    if not 0 <= rows <= _ROWS_MAX:
-        raise ValueError(f"{rows} rows")
-    values = {name: getattr(header, name) for name in entry.fields}
     offset = 4 + length
+    if offset > len(data):
+        raise ValueError(f"header of {length} bytes in a message of {len(data)}")
+    header = header_adapter(entry).validate_json(data[4:offset], strict=True)
+    rows = header.rows
+    values = {name: getattr(header, name) for name in entry.fields}
     for name, column in entry.columns:
-        count, shape = rows, None
-        if column.names:
-            shape = (rows, len(values[column.names]))
-            count = shape[0] * shape[1]
-        width = widths.get(name, 0)
-        if column.dtype == "S" and not 0 < width <= 256:
-            raise ValueError(f"text column {name} of width {width}")
-        dtype = np.dtype(f"S{width}" if column.dtype == "S" else column.dtype)
+        dtype = np.dtype(column.dtype)
+        if column.dtype == "S":
+            if name not in header.widths:
+                raise ValueError(f"text column {name} without a width")
+            dtype = np.dtype(f"S{header.widths[name]}")
+        count = rows * len(values[column.names]) if column.names else rows
         size = count * dtype.itemsize
         if offset + size > len(data):
             raise ValueError(f"column {name} is cut off")
         array = np.frombuffer(data, dtype=dtype, count=count, offset=offset)
-        values[name] = array if shape is None else array.reshape(shape)
+        values[name] = array.reshape(rows, len(values[column.names])) if column.names else array
         offset += size + (-size % 8)
+    if offset != len(data):
+        raise ValueError(f"columns of {rows} rows end at byte {offset} of {len(data)}")
     return entry.cls(**values)
 
 
@@ -129,4 +153,13 @@ def rows_of(message: Message) -> int:
     return len(getattr(message, columns[0][0])) if columns else 1
 
 
-__all__ = ["MESSAGE_BYTES_MAX", "adapter", "decode", "encode", "header_adapter", "rows_of", "same"]
+__all__ = [
+    "DECODE_BYTES_MAX",
+    "MESSAGE_BYTES_MAX",
+    "adapter",
+    "decode",
+    "encode",
+    "header_adapter",
+    "rows_of",
+    "same",
+]

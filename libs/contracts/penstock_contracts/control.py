@@ -1,11 +1,10 @@
 """Family `ctl`: sessions, commands, configuration and claims. None of them is numbered."""
 
+from dataclasses import field
 from typing import Literal
 
-from dataclasses import field
-
 from penstock_contracts.base import message
-from penstock_contracts.types import Id, InstrumentKey, Line, Name, Ns
+from penstock_contracts.types import Count, Id, InstrumentKey, Line, Name, Ns
 
 Verb = Literal[
     "halt", "resume", "reduce", "flatten", "stop", "cancel", "close", "strategy_on", "strategy_off", "limits"
@@ -25,7 +24,7 @@ class Session:
     config: str = ""
     """The resolved configuration as JSON (genesis), secrets redacted."""
     stop_reason: Line = ""
-    outputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, Count] = field(default_factory=dict)
     """On end: the number of the last output of each producer; nothing was cut off."""
 
 
@@ -51,6 +50,8 @@ class Command:
 
 @message("ctl", "config")
 class ConfigChanged:
+    """A setting that changed while the session ran, and who changed it."""
+
     ts: Ns
     path: str
     value: str
@@ -63,5 +64,5 @@ class Claim:
 
     producer: Name
     nonce: Id
-    succeeds: int
+    succeeds: Count
     """The epoch that it succeeds; readers ignore a claim that names another."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from penstock_contracts.base import message
 from penstock_contracts.columns import F64, I8, I32, I64, Matrix
-from penstock_contracts.types import InstrumentKey, Name, Ns, Scale
+from penstock_contracts.types import Finite, InstrumentKey, Name, Ns, Scale
 
 
 @message("feat", "bar")
@@ -71,6 +71,8 @@ class Prices:
 
 @message("feat", "regime")
 class RegimeTagged:
+    """The regime that an instrument's market is in from `ts` on."""
+
     instrument: InstrumentKey
     ts: Ns
     regime: Literal["trend", "range", "volatile"]
@@ -83,6 +85,6 @@ class DriftMeasured:
     instrument: InstrumentKey
     ts: Ns
     feature: Name
-    psi: float
-    ks: float
+    psi: Finite
+    ks: Finite
     alarm: bool

@@ -20,7 +20,7 @@ INDEX = "penstock-index"
 CAUSE = "penstock-cause"
 CONFIG = "penstock-config"
 RECEIVED = "penstock-received"
-"""Wall time, ns, at which ingest published the datum at the head of the chain: latency is measured from it."""
+"""Wall time, ns, at which ingest published the datum at the head of the chain; latency counts from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ def rfc3339(ns: int) -> str:
     """UTC with nine decimals and `Z`."""
     global _second  # noqa: PLW0603  (one entry of cache: consecutive messages share their second)
     seconds, fraction = divmod(ns, 1_000_000_000)
-    if _second[0] != seconds:
-        _second = (seconds, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    return f"{_second[1]}.{fraction:09d}Z"
+    cached = _second  # read once: another thread may write it meanwhile
+    if cached[0] != seconds:
+        _second = cached = (seconds, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    return f"{cached[1]}.{fraction:09d}Z"
 
 
 def numbered(
@@ -62,7 +63,8 @@ def numbered(
     text = (
         f"NATS/1.0\r\n{PRODUCER}: {origin.producer}\r\n{EPOCH}: {origin.epoch}\r\n{INDEX}: {origin.index}\r\n"
         f"{SPEC}: 1.0\r\n{ID}: {origin.producer}-{origin.epoch}-{origin.index}\r\n{TYPE}: {type_name}\r\n"
-        f"{SOURCE}: /penstock/p{partition}/{origin.producer}\r\n{TIME}: {rfc3339(ts)}\r\n{CONFIG}: {config}\r\n"
+        f"{SOURCE}: /penstock/p{partition}/{origin.producer}\r\n{TIME}: {rfc3339(ts)}\r\n"
+        f"{CONFIG}: {config}\r\n"
     )
     if cause:
         text += f"{CAUSE}: {cause}\r\n"
@@ -91,7 +93,11 @@ def parse(block: bytes) -> dict[str, str]:
     return headers
 
 
-_ORIGIN = re.compile(rb"\r\npenstock-producer: (\S+)\r\npenstock-epoch: (\d+)\r\npenstock-index: (\d+)\r\n")
+_NUMBER = r"[0-9]{1,18}"
+_NUMBERING = re.compile(rf"([A-Za-z0-9_.-]{{1,80}}):({_NUMBER}):({_NUMBER})")
+_ORIGIN = re.compile(
+    rf"\r\n{PRODUCER}: ([A-Za-z0-9_.-]{{1,80}})\r\n{EPOCH}: ({_NUMBER})\r\n{INDEX}: ({_NUMBER})\r\n".encode()
+)
 
 
 def origin_in(block: bytes) -> Origin | None:
@@ -104,9 +110,10 @@ def origin_in(block: bytes) -> Origin | None:
 
 def origin_of(headers: Mapping[str, str] | None) -> Origin | None:
     """Whose output a message is, or None for an unnumbered one. UnreadableMessage if half of it is there."""
-    if not headers or PRODUCER not in headers:
+    if not headers or not (PRODUCER in headers or EPOCH in headers or INDEX in headers):
         return None
-    try:
-        return Origin(headers[PRODUCER], int(headers[EPOCH]), int(headers[INDEX]))
-    except (KeyError, ValueError) as error:
-        raise UnreadableMessage(f"bad numbering headers: {error}") from error
+    written = f"{headers.get(PRODUCER, '')}:{headers.get(EPOCH, '')}:{headers.get(INDEX, '')}"
+    match = _NUMBERING.fullmatch(written)
+    if match is None:
+        raise UnreadableMessage(f"bad numbering headers: {written[:200]!r}")
+    return Origin(match[1], int(match[2]), int(match[3]))

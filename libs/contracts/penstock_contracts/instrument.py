@@ -5,7 +5,15 @@ from typing import Literal
 
 from penstock_contracts.base import record
 from penstock_contracts.types import (
-    Currency, Exact, InstrumentKey, InstrumentKind, Line, MarketStatus, Ns, Positive, Scale,
+    Currency,
+    Exact,
+    InstrumentKey,
+    InstrumentKind,
+    Line,
+    MarketStatus,
+    Ns,
+    Positive,
+    Scale,
 )
 
 

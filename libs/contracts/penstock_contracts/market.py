@@ -7,7 +7,17 @@ from penstock_contracts.columns import F64, I8, I64, Text
 from penstock_contracts.control import Command
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import (
-    Currency, Exact, InstrumentKey, Line, MarketStatus, Name, Ns, Positive, Scale, Side,
+    Count,
+    Currency,
+    Exact,
+    InstrumentKey,
+    Line,
+    MarketStatus,
+    Name,
+    Ns,
+    Positive,
+    Scale,
+    Side,
 )
 
 
@@ -59,7 +69,7 @@ class BookBatch:
     ts_event: I64
     ts_init: I64
     action: I8
-    """0 clears the book before this row is set (first row of a snapshot), 1 sets a level; size 0 deletes it."""
+    """0 clears the book, then sets the level (first row of a snapshot); 1 sets a level; size 0 deletes it."""
     side: I8
     """+1 bid, -1 ask."""
     price: I64
@@ -95,6 +105,8 @@ class BarBatch:
 
 @message("md", "liquidation")
 class Liquidation:
+    """A forced close of somebody's position, as the venue reports it; `side` is that of its order."""
+
     instrument: InstrumentKey
     source: Name
     ts_event: Ns
@@ -139,6 +151,8 @@ class InstrumentDefined:
 
 @message(("md", "feat"), "status")
 class InstrumentStatus:
+    """Whether an instrument trades from now on; features passes it on to risk."""
+
     instrument: InstrumentKey
     ts_event: Ns
     ts_init: Ns
@@ -167,10 +181,10 @@ class Mark:
     """The mark before, or the session's start."""
     ended: bool = False
     """The data is over; from here on nothing but marks follows."""
-    positions: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, Count] = field(default_factory=dict)
     """Rows of each feed released up to here: where ingest goes on after a restart."""
     commands: tuple[Command, ...] = ()
-    quarantined: int = 0
+    quarantined: Count = 0
     """Rows quarantined since the session began."""
-    events: int = 0
+    events: Count = 0
     """Rows released since the session began."""

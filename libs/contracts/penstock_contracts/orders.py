@@ -2,7 +2,19 @@
 
 from penstock_contracts.base import message, record
 from penstock_contracts.types import (
-    Currency, Exact, Id, InstrumentKey, Line, Name, Ns, OrderType, Outcome, Positive, Side, TimeInForce,
+    Count,
+    Currency,
+    Exact,
+    Id,
+    InstrumentKey,
+    Line,
+    Name,
+    Ns,
+    OrderType,
+    Outcome,
+    Positive,
+    Side,
+    TimeInForce,
     TradingState,
 )
 
@@ -23,7 +35,7 @@ class OrderApproved:
     order_id: Id
     client_order_id: Id
     signal_id: Id
-    ordinal: int
+    ordinal: Count
     """Counts the session's orders, from 1."""
     strategy: Name
     instrument: InstrumentKey
@@ -79,6 +91,8 @@ class SignalResolved:
 
 @message("ord", "cancel")
 class CancelRequested:
+    """Risk wants an order that may still be working cancelled."""
+
     order_id: Id
     strategy: Name
     instrument: InstrumentKey

@@ -1,15 +1,25 @@
 """Family `sig`: what strategies want."""
 
+from dataclasses import field
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dataclasses import field
-
 from penstock_contracts.base import message, record
 from penstock_contracts.types import (
-    Direction, Exact, Id, InstrumentKey, Line, Name, Ns, OrderType, Positive, TargetKind, TimeInForce,
+    Count,
+    Direction,
+    Exact,
+    Id,
+    InstrumentKey,
+    Line,
+    Name,
+    Ns,
+    OrderType,
+    Positive,
+    TargetKind,
+    TimeInForce,
 )
 
 
@@ -39,7 +49,7 @@ class Signal:
     instrument: InstrumentKey
     ts: Ns
     """Event time of what it was decided on."""
-    ordinal: int
+    ordinal: Count
     """Counts the strategy's signals, from 1."""
     direction: Direction
     confidence: Annotated[float, Field(ge=0, le=1)] = 1.0

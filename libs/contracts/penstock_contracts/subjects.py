@@ -10,8 +10,8 @@ from typing import NamedTuple
 from penstock_contracts.base import FAMILIES, Family, Message
 
 NONE = "_"
-_TOKEN = re.compile(r"^[a-z0-9_-]+$")
-_SUBJECT = re.compile(r"^p(\d+)\.([a-z]+)\.v(\d+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)$")
+_TOKEN = re.compile(r"[a-z0-9_-]+")
+_SUBJECT = re.compile(r"p([0-9]{1,6})\.([a-z]+)\.v([0-9]{1,6})\.([a-z0-9_-]+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)")
 
 
 class Subject(NamedTuple):
@@ -28,21 +28,24 @@ class Subject(NamedTuple):
 def slug(symbol: str) -> str:
     """A symbol as a subject token: lower case, runs of anything else become one dash. ValueError if empty."""
     token = re.sub(r"[^a-z0-9_]+", "-", symbol.lower()).strip("-")
-    if not token or len(token) > 64:
+    if token in {"", NONE} or len(token) > 64:
         raise ValueError(f"no subject token can be made of {symbol!r}")
     return token
 
 
 def instrument_key(symbol: str, venue: str) -> str:
-    """`<symbol>.<venue>` from names as a venue writes them."""
-    return f"{slug(symbol)}.{slug(venue)}"
+    """`<symbol>.<venue>` from names as a venue writes them. ValueError if it would be no instrument key."""
+    place = slug(venue)
+    if len(place) > 32:
+        raise ValueError(f"the venue {venue!r} has more than 32 characters")
+    return f"{slug(symbol)}.{place}"
 
 
 def subject(partition: int, family: Family, major: int, kind: str, key: str | None = None) -> str:
     """The subject of a message about the instrument `key`, or about none. ValueError for a bad token."""
     symbol, _, venue = key.partition(".") if key else (NONE, "", NONE)
     for token in (kind, venue, symbol):
-        if not _TOKEN.match(token):
+        if not _TOKEN.fullmatch(token):
             raise ValueError(f"not a subject token: {token!r}")
     return f"p{partition}.{family}.v{major}.{kind}.{venue}.{symbol}"
 
@@ -54,7 +57,7 @@ def claim_subject(partition: int, producer: str) -> str:
 
 def parse(text: str) -> Subject | None:
     """The parts of a subject, or None when it is not one of the log's."""
-    match = _SUBJECT.match(text)
+    match = _SUBJECT.fullmatch(text)
     if match is None or match[2] not in FAMILIES:
         return None
     return Subject(int(match[1]), match[2], int(match[3]), match[4], match[5], match[6])

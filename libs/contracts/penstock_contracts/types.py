@@ -11,6 +11,9 @@ Ns = Annotated[int, Ge(0), Le(2**63 - 1)]
 """Nanoseconds UTC since the epoch."""
 NEVER: int = 2**63 - 1
 """A due time that never comes."""
+Count = Annotated[int, Ge(0), Le(2**63 - 1)]
+"""A number of things, or an ordinal: what a database's bigint holds."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Exact = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=80, ge=-(10**30), le=10**30)]
 """An exact decimal of bounded size; a string on the wire."""
@@ -57,6 +60,8 @@ class TargetKind(StrEnum):
 
 
 class OrderType(StrEnum):
+    """When and at which price an order trades."""
+
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
@@ -66,6 +71,8 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
+    """How long an order works: till cancelled, at once or not at all, whole at once, till a date, the day."""
+
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
@@ -96,23 +103,35 @@ class OrderState(StrEnum):
 
 
 _TERMINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.REPLACED, OrderState.REJECTED,
-     OrderState.EXPIRED, OrderState.LOST}
+    {
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.REPLACED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+        OrderState.LOST,
+    }
 )
 
 
 class Liquidity(StrEnum):
+    """Whether a fill made liquidity (it rested) or took it."""
+
     MAKER = "maker"
     TAKER = "taker"
 
 
 class TradingState(StrEnum):
+    """What risk lets through: everything, only what reduces, nothing but cancels."""
+
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"
 
 
 class InstrumentKind(StrEnum):
+    """What kind of contract an instrument is."""
+
     SPOT = "spot"
     PERPETUAL = "perpetual"
     FUTURE = "future"
@@ -121,6 +140,8 @@ class InstrumentKind(StrEnum):
 
 
 class MarketStatus(StrEnum):
+    """Whether an instrument's market trades."""
+
     TRADING = "trading"
     HALTED = "halted"
     AUCTION = "auction"

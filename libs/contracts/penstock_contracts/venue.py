@@ -2,7 +2,18 @@
 
 from penstock_contracts.base import message
 from penstock_contracts.types import (
-    Currency, Exact, Id, InstrumentKey, Line, Liquidity, Name, Ns, OrderState, Positive, Side,
+    Count,
+    Currency,
+    Exact,
+    Id,
+    InstrumentKey,
+    Line,
+    Liquidity,
+    Name,
+    Ns,
+    OrderState,
+    Positive,
+    Side,
 )
 
 
@@ -14,7 +25,7 @@ class OrderSubmitted:
     client_order_id: Id
     strategy: Name
     instrument: InstrumentKey
-    number: int
+    number: Count
     """Counts what happened to the order, from 1."""
     ts: Ns
     ts_effect: Ns
@@ -27,7 +38,7 @@ class OrderAccepted:
     order_id: Id
     strategy: Name
     instrument: InstrumentKey
-    number: int
+    number: Count
     ts: Ns
     venue_order_id: Id
 
@@ -39,7 +50,7 @@ class OrderChanged:
     order_id: Id
     strategy: Name
     instrument: InstrumentKey
-    number: int
+    number: Count
     ts: Ns
     from_state: OrderState
     to_state: OrderState
@@ -52,11 +63,11 @@ class Fill:
 
     fill_id: Id
     order_id: Id
-    order_ordinal: int
+    order_ordinal: Count
     strategy: Name
     instrument: InstrumentKey
     venue: Name
-    number: int
+    number: Count
     ts: Ns
     """Event time of the fill."""
     ts_known: Ns
@@ -72,6 +83,8 @@ class Fill:
 
 @message("ven", "balance")
 class BalanceChanged:
+    """A balance at a venue after a change, in units of `currency`."""
+
     venue: Name
     currency: Currency
     ts: Ns

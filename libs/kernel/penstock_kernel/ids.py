@@ -6,7 +6,7 @@ _DIGEST_BYTES = 10
 
 
 def make_id(prefix: str, *parts: str | int) -> str:
-    """`<prefix>-<20 hex digits>` of the parts. Parts must not be joined by the caller: (a, bc) is not (ab, c)."""
+    """`<prefix>-<20 hex digits>` of the parts, which the caller must not join: (a, bc) is not (ab, c)."""
     text = "\x1f".join(str(part) for part in parts)
     return f"{prefix}-{blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()}"
 
