@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from penstock_runtime.embedded.ownership import POLL_S, Ownership
@@ -85,7 +86,8 @@ class Child:
         if self._process is not None:
             self._process.send_signal(signal_number)
             return
-        os.kill(self.pid, signal_number)
+        with suppress(ProcessLookupError):  # its own children may hold the lock a moment longer
+            os.kill(self.pid, signal_number)
 
     async def wait(self) -> None:
         """Return when the process has ended."""
