@@ -1,0 +1,76 @@
+"""nats-py with two short cuts, for the messages of the log only.
+
+The client parses every header of every message into a dict and passes each through a queue and a
+task; the log needs three headers and keeps its own queue, and its publishers build their header block
+once. The short cuts use three internals of nats-py; `check` refuses to run where one is missing.
+Everything else (requests, JetStream management, core subscriptions) is the plain client.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+
+Sink = Callable[[str, str, bytes, bytes], None]
+"""Takes subject, reply, header block and payload of each message, in order."""
+
+
+class LogClient(Client):
+    """A NATS connection whose taps bypass header parsing and queues."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sinks: dict[int, Sink] = {}
+        for name in ("_pending", "_pending_data_size", "_flush_queue", "_process_msg", "_max_payload"):
+            if not hasattr(self, name):
+                raise RuntimeError(f"this version of nats-py has no Client.{name}: pin the locked version")
+
+    async def tap(self, subject: str, sink: Sink) -> Subscription:
+        """Subscribe with a sink that is called from the protocol parser; it must not block."""
+        subscription = await self.subscribe(subject, cb=_unused)
+        self._sinks[subscription._id] = sink
+        return subscription
+
+    async def untap(self, subscription: Subscription) -> None:
+        """End a tap; messages on their way are dropped."""
+        self._sinks.pop(subscription._id, None)
+        if self.is_connected:
+            await subscription.unsubscribe()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        sink = self._sinks.get(sid)
+        if sink is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        sink(subject.decode(), reply.decode(), headers or b"", data)
+
+    def publish_block(self, subject: str, headers: bytes, payload: bytes, reply: str = "") -> None:
+        """Publish with a ready header block, without waiting; the bytes leave with the next flush.
+
+        Raises OutboundBufferLimitError while disconnected: nothing is buffered for later, the caller
+        goes back to its first unconfirmed output instead.
+        """
+        if self.is_closed:
+            raise ConnectionClosedError
+        if not self.is_connected:
+            raise OutboundBufferLimitError
+        total = len(headers) + len(payload)
+        if total > self._max_payload:
+            raise MaxPayloadError
+        command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+            subject.encode(), reply.encode(), len(headers), total, headers, payload,
+        )  # fmt: skip
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        queue = self._flush_queue
+        if queue is not None and queue.empty():
+            queue.put_nowait(asyncio.get_running_loop().create_future())
+
+
+async def _unused(message: Msg) -> None:
+    raise AssertionError(f"{message.subject} was not tapped")

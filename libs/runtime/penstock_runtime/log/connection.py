@@ -1,0 +1,182 @@
+"""The connection to one partition's log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+from penstock_contracts import codec, headers, subjects
+from penstock_contracts.base import Family, type_of
+from penstock_contracts.control import Claim, Command, Session
+
+from penstock_runtime.errors import LogLost, Unavailable
+from penstock_runtime.log.client import LogClient
+from penstock_runtime.log.consumer import OrderedConsumer
+from penstock_runtime.log.cursor import Cursor
+from penstock_runtime.log.reader import LogReader
+
+_log = structlog.get_logger(__name__)
+
+Callback = Callable[[str, bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How much of a partition's log is kept."""
+
+    bytes_max: int = 8 << 30
+    age_max_s: float = 14 * 86_400.0
+
+
+class Log:
+    """One partition's stream: readers, publishing, and measurements beside it over core NATS."""
+
+    def __init__(self, client: LogClient, partition: int) -> None:
+        self.client = client
+        self.partition = partition
+        self.stream = subjects.stream_name(partition)
+        self.js: JetStreamContext = client.jetstream(timeout=10)
+        self._consumers: list[OrderedConsumer] = []
+
+    @classmethod
+    async def connect(cls, url: str, *, partition: int = 0, name: str) -> "Log":
+        """Connect. Unavailable when no server answers. Reconnects for ever afterwards."""
+        client = LogClient()
+
+        async def reconnected() -> None:
+            _log.warning("log_reconnected", name=name)
+            log.reconnected()
+
+        async def disconnected() -> None:
+            _log.warning("log_disconnected", name=name)
+
+        async def failed(error: Exception) -> None:
+            _log.warning("log_error", name=name, error=str(error) or type(error).__name__)
+
+        try:
+            await client.connect(
+                url,
+                name=f"penstock-{name}",
+                pending_size=0,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.1,
+                allow_reconnect=True,
+                connect_timeout=5,
+                reconnected_cb=reconnected,
+                disconnected_cb=disconnected,
+                error_cb=failed,
+            )
+        except (NatsError, NoServersError, OSError, TimeoutError) as error:
+            raise Unavailable(f"no log at {url}: {error or type(error).__name__}") from error
+        log = cls(client, partition)
+        return log
+
+    async def declare(self, limits: StreamLimits) -> None:
+        """Create the partition's stream if it is absent. Never changes one that is there."""
+        try:
+            await self.js.stream_info(self.stream)
+        except NotFoundError:
+            await self.js.add_stream(
+                StreamConfig(
+                    name=self.stream,
+                    subjects=subjects.stream_subjects(self.partition),
+                    storage=StorageType.FILE,
+                    retention=RetentionPolicy.LIMITS,
+                    discard=DiscardPolicy.OLD,
+                    max_bytes=limits.bytes_max,
+                    max_age=limits.age_max_s,
+                    max_msg_size=2 * codec.MESSAGE_BYTES_MAX,
+                    duplicate_window=0.1,
+                    allow_direct=True,
+                )
+            )
+
+    async def reader(self, families: Sequence[Family], cursor: Cursor | None = None) -> LogReader:
+        """Read families in log order from a cursor, or from the session's genesis."""
+        if cursor is None:
+            cursor = Cursor(sequence=await self.genesis())
+        reader = LogReader(self, families, cursor)
+        await reader.start()
+        return reader
+
+    async def consumer(self, filters: list[str], wake: Callable[[], None]) -> OrderedConsumer:
+        """An ordered consumer that is restarted when the connection was."""
+        consumer = OrderedConsumer(self.client, self.js, self.stream, filters, wake)
+        self._consumers.append(consumer)
+        return consumer
+
+    def reconnected(self) -> None:
+        """Have every consumer begin again at its place."""
+        for consumer in self._consumers:
+            consumer.restart()
+
+    async def genesis(self) -> int:
+        """Log sequence of the session's genesis. LogLost when the log is empty or has none."""
+        subject = session_subject(self.partition, "genesis")
+        try:
+            message = await self.js.get_last_msg(self.stream, subject)
+        except (NotFoundError, APIError) as error:
+            raise LogLost(f"{self.stream} holds no session: start one explicitly") from error
+        if message.seq is None:
+            raise LogLost(f"{self.stream}: no sequence for {subject}")
+        return message.seq
+
+    async def last_sequence(self) -> int:
+        """The log's end."""
+        return (await self.js.stream_info(self.stream)).state.last_seq
+
+    async def write_session(self, session: Session) -> int:
+        """Write a session's genesis or end; returns its log sequence."""
+        return await self._store(session_subject(self.partition, session.phase), session, session.session_id)
+
+    async def publish_command(self, command: Command) -> int:
+        """Write a command; returns its log sequence. Unavailable when the log cannot take it."""
+        subject = subjects.subject(self.partition, "ctl", 1, "command")
+        return await self._store(subject, command, command.command_id)
+
+    async def claim(self, claim: Claim) -> int:
+        """Write a claim; returns its log sequence. Whether it holds, reading it back tells."""
+        return await self._store(subjects.claim_subject(self.partition, claim.producer), claim, claim.nonce)
+
+    async def _store(self, subject: str, message: Session | Command | Claim, identity: str) -> int:
+        kind = type_of(message)
+        ts = getattr(message, "ts", 0) or getattr(message, "ts_issued", 0)
+        block = headers.unnumbered(kind.name, identity, ts, partition=self.partition, source="control")
+        try:
+            ack = await self.js.publish(
+                subject, codec.encode(message), headers=headers.parse(block), timeout=5
+            )
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable(f"{subject} was not stored: {error or type(error).__name__}") from error
+        return ack.seq
+
+    async def publish_core(self, subject: str, data: bytes) -> None:
+        """Send a measurement: at most once, dropped while disconnected."""
+        if self.client.is_connected:
+            await self.client.publish(subject, data)
+
+    async def subscribe_core(self, subject: str, callback: Callback) -> None:
+        """Receive measurements."""
+
+        async def receive(message: Msg) -> None:
+            await callback(message.subject, message.data)
+
+        await self.client.subscribe(subject, cb=receive)
+
+    async def close(self) -> None:
+        """Stop the readers and close the connection."""
+        await asyncio.gather(*(consumer.stop() for consumer in self._consumers), return_exceptions=True)
+        self._consumers.clear()
+        if not self.client.is_closed:
+            await self.client.close()
+
+
+def session_subject(partition: int, phase: str) -> str:
+    """Where genesis and end messages go."""
+    return subjects.subject(partition, "ctl", 1, "session", f"{phase}.{subjects.NONE}")

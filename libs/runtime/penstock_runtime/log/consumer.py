@@ -1,0 +1,221 @@
+"""An ordered consumer under our own control.
+
+nats-py re-creates its ordered consumer at sequence 1 when nothing was received yet, and skips what
+the stream discarded without a word. This one always starts at the last message seen, inclusive, and
+compares it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NotFoundError
+
+from penstock_runtime.errors import LogLost, Unavailable
+from penstock_runtime.log.client import LogClient
+from penstock_runtime.log.cursor import digest_of
+
+_HEARTBEAT_S = 1.0
+_SILENCE_S = 3.5
+_BACKLOG_MAX = 20_000
+"""Messages waiting here before flow control holds the server back."""
+
+Raw = tuple[int, str, bytes, bytes]
+"""Log sequence, subject, header block, payload."""
+
+_log = structlog.get_logger(__name__)
+
+
+class OrderedConsumer:
+    """Delivers the messages of some filters in log order, each once, across reconnects."""
+
+    def __init__(
+        self,
+        client: LogClient,
+        js: JetStreamContext,
+        stream: str,
+        filters: list[str],
+        wake: Callable[[], None],
+    ) -> None:
+        self._client, self._js, self._stream, self._filters = client, js, stream, filters
+        self._wake = wake
+        self.queue: deque[Raw] = deque()
+        self.failure: Exception | None = None
+        self._last: tuple[int, str] = (0, "")
+        self._last_raw: tuple[str, bytes, bytes] = ("", b"", b"")
+        self._start_sequence = 1
+        self._expected = 1
+        self._name = ""
+        self._inbox = ""
+        self._stalled = ""
+        self._pending = 1
+        self._heard_at = 0.0
+        self._subscription: object | None = None
+        self._monitor: asyncio.Task[None] | None = None
+        self._restart = asyncio.Event()
+
+    async def start(self, sequence: int, digest: str) -> None:
+        """Begin at `sequence`. With a digest that message was handed over: it is compared, not delivered.
+
+        Raises LogLost when another message lies there, or none can.
+        """
+        self._start_sequence = max(sequence, 1)
+        self._last = (sequence, digest) if digest else (0, "")
+        await self._create()
+        self._monitor = asyncio.create_task(self._watch(), name=f"consumer {self._filters[0]}")
+
+    async def stop(self) -> None:
+        """Stop delivering; the server forgets the consumer."""
+        if self._monitor is not None:
+            self._monitor.cancel()
+            await asyncio.gather(self._monitor, return_exceptions=True)
+        await self._forget()
+
+    def restart(self) -> None:
+        """Begin again at the last message seen: the connection was lost and is back."""
+        self._restart.set()
+
+    @property
+    def at_tail(self) -> bool:
+        """Whether everything that the log held a moment ago was taken from here."""
+        return self._pending == 0 and not self.queue
+
+    def take(self) -> Raw | None:
+        """The next message, or None when none waits. Raises what stopped the consumer."""
+        if self.queue:
+            raw = self.queue.popleft()
+            if self._stalled and len(self.queue) < _BACKLOG_MAX // 2:
+                self._release()
+            return raw
+        if self.failure is not None:
+            raise self.failure
+        return None
+
+    async def _forget(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is None:
+            return
+        await self._client.untap(subscription)  # type: ignore[arg-type]
+        if self._client.is_connected:
+            try:
+                await self._js.delete_consumer(self._stream, self._name)
+            except (APIError, NatsError, TimeoutError):
+                _log.debug("consumer_left_to_expire", name=self._name)
+
+    async def _create(self) -> None:
+        await self._forget()
+        sequence, _ = self._last
+        first = sequence or self._start_sequence
+        state = (await self._js.stream_info(self._stream)).state
+        if first > state.last_seq + (0 if sequence else 1):
+            raise LogLost(
+                f"{self._stream} ends at {state.last_seq}, but {first} was read already: the log was lost"
+            )
+        if first < state.first_seq and state.first_seq > 1:
+            raise LogLost(
+                f"{self._stream} begins at {state.first_seq}, after {first}: what lies between aged out"
+            )
+        self._expected = 1
+        self._stalled = ""
+        self._inbox = self._client.new_inbox()
+        self._heard_at = asyncio.get_running_loop().time()
+        self._subscription = await self._client.tap(self._inbox, self._receive)
+        info = await self._js.add_consumer(
+            self._stream,
+            ConsumerConfig(
+                deliver_subject=self._inbox,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=first,
+                ack_policy=AckPolicy.NONE,
+                filter_subjects=self._filters,
+                flow_control=True,
+                idle_heartbeat=_HEARTBEAT_S,
+                inactive_threshold=30.0,
+                max_deliver=1,
+                mem_storage=True,
+                num_replicas=1,
+            ),
+        )
+        self._name = info.name
+        self._pending = info.num_pending or 0
+        self._wake()
+
+    def _receive(self, subject: str, reply: str, block: bytes, data: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        if not data and block.startswith(b"NATS/1.0 100"):
+            self._control(reply, block)
+            return
+        tokens = reply.split(".")
+        if len(tokens) < 9 or self.failure is not None:
+            return
+        sequence, delivered, self._pending = int(tokens[-4]), int(tokens[-3]), int(tokens[-1])
+        if delivered != self._expected:
+            self._expected = -1
+            self._restart.set()
+            return
+        self._expected += 1
+        last, digest = self._last
+        if sequence == last:
+            if digest_of(subject, block, data) != digest:
+                self._fail(
+                    LogLost(f"{self._stream}:{sequence} holds another message than the one read: {subject}")
+                )
+            return
+        if delivered == 1 and last:
+            self._fail(LogLost(f"{self._stream}:{last} is gone; the next message is {sequence}"))
+            return
+        self._last = (sequence, "")
+        self._last_raw = (subject, block, data)
+        self.queue.append((sequence, subject, block, data))
+        self._wake()
+
+    def _control(self, reply: str, block: bytes) -> None:
+        if reply:
+            self._stalled = reply
+            if len(self.queue) < _BACKLOG_MAX:
+                self._release()
+            return
+        for line in block.split(b"\r\n"):
+            name, _, value = line.partition(b": ")
+            if name == b"Nats-Last-Consumer" and int(value) != self._expected - 1:
+                self._restart.set()
+            elif name == b"Nats-Consumer-Stalled":
+                self._stalled = value.decode()
+                if len(self.queue) < _BACKLOG_MAX:
+                    self._release()
+
+    def _release(self) -> None:
+        reply, self._stalled = self._stalled, ""
+        if self._client.is_connected:
+            self._client.publish_block(reply, b"NATS/1.0\r\n\r\n", b"")
+
+    def _fail(self, failure: Exception) -> None:
+        self.failure = failure
+        self._wake()
+
+    async def _watch(self) -> None:
+        while self.failure is None:
+            try:
+                await asyncio.wait_for(self._restart.wait(), _HEARTBEAT_S)
+            except TimeoutError:
+                if asyncio.get_running_loop().time() - self._heard_at < _SILENCE_S:
+                    continue
+            self._restart.clear()
+            if not self._client.is_connected:
+                continue
+            sequence, digest = self._last
+            if sequence and not digest:
+                self._last = (sequence, digest_of(*self._last_raw))
+            try:
+                await self._create()
+                _log.info("consumer_recreated", filters=self._filters, sequence=self._last[0])
+            except (NotFoundError, LogLost) as error:
+                self._fail(error if isinstance(error, LogLost) else LogLost(f"{self._stream} is gone"))
+            except (APIError, NatsError, TimeoutError, Unavailable) as error:
+                _log.warning("consumer_not_recreated", filters=self._filters, error=str(error))
+                self._restart.set()
+                await asyncio.sleep(0.2)

@@ -1,0 +1,68 @@
+"""One message as the log delivers it."""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from penstock_contracts import codec, headers, subjects
+from penstock_contracts.base import Message
+from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.headers import Origin
+
+_RECEIVED = re.compile(rb"\r\npenstock-received: (\d+)\r\n")
+_TRACEPARENT = re.compile(rb"\r\ntraceparent: ([0-9a-f-]{55})\r\n")
+
+
+@lru_cache(maxsize=4096)
+def _parse(subject: str) -> subjects.Subject:
+    parsed = subjects.parse(subject)
+    if parsed is None:
+        raise UnreadableMessage(f"not a subject of the log: {subject[:200]!r}")
+    return parsed
+
+
+@dataclass(slots=True)
+class Delivered:
+    """A stored message: its place, its envelope, and the bytes of its content."""
+
+    sequence: int
+    subject: str
+    block: bytes
+    """The header block as stored."""
+    data: bytes
+    family: str = field(init=False)
+    kind: str = field(init=False)
+    origin: Origin | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        parsed = _parse(self.subject)
+        self.family = parsed.family
+        self.kind = parsed.kind
+        self.origin = headers.origin_in(self.block)
+
+    @property
+    def major(self) -> int:
+        """Major version of the message's type."""
+        return _parse(self.subject).major
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers, parsed anew at each call."""
+        return headers.parse(self.block)
+
+    @property
+    def received_ns(self) -> int:
+        """Wall time at which the datum that began this chain was published; 0 if unknown."""
+        match = _RECEIVED.search(self.block)
+        return int(match[1]) if match else 0
+
+    @property
+    def traceparent(self) -> str:
+        """W3C trace context, empty if there is none."""
+        match = _TRACEPARENT.search(self.block)
+        return match[1].decode() if match else ""
+
+    def decode(self) -> Message:
+        """The message. UnreadableMessage when it cannot be read."""
+        parsed = _parse(self.subject)
+        return codec.decode(parsed.family, parsed.kind, parsed.major, self.data)

@@ -1,0 +1,160 @@
+"""A reader of some families: takes from each producer only the next number, and knows its place."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from penstock_contracts.base import Family
+from penstock_contracts.control import Claim, Session
+from penstock_contracts.subjects import family_filters
+from penstock_kernel.counting import Counter, Verdict
+from penstock_kernel.topology import PRODUCER_OF
+
+from penstock_runtime.errors import LogHole, SessionOver
+from penstock_runtime.log.cursor import Cursor, Place, digest_of
+from penstock_runtime.log.delivery import Delivered
+
+if TYPE_CHECKING:
+    from penstock_runtime.log.connection import Log
+    from penstock_runtime.log.consumer import OrderedConsumer
+
+HOLE_S = 30.0
+"""How long a number may stay missing while later ones are there: longer than a restart takes."""
+
+
+class LogReader:
+    """Delivers what every reader of the log takes, in log order."""
+
+    def __init__(self, log: "Log", families: Sequence[Family], cursor: Cursor) -> None:
+        self._log = log
+        self._families = tuple(families)
+        self._start = cursor
+        self._counters = {
+            producer: Counter(producer, place.epoch, place.next_index)
+            for producer, place in cursor.places.items()
+        }
+        for family in self._families:
+            producer = PRODUCER_OF.get(family)
+            if producer is not None:
+                self._counters.setdefault(producer, Counter(producer))
+        self._control = "ctl" in self._families
+        self._consumer: OrderedConsumer | None = None
+        self._last: tuple[str, bytes, bytes] | None = None
+        self._sequence = cursor.sequence
+        self._genesis = 0 if cursor.places else cursor.sequence
+        self._ahead_since: dict[str, float] = {}
+        self.wake = asyncio.Event()
+        """Set when a message arrives; may be shared between readers before `start`."""
+
+    async def start(self) -> None:
+        """Begin delivery at the cursor."""
+        filters: list[str] = []
+        for family in self._families:
+            filters += family_filters(self._log.partition, family, PRODUCER_OF.get(family))
+        if self._control:
+            inside = f"p{self._log.partition}.ctl.>"
+            filters = [each for each in filters if each == inside or ".ctl." not in each]
+        self._consumer = await self._log.consumer(list(dict.fromkeys(filters)), lambda: self.wake.set())
+        await self._consumer.start(self._start.sequence, self._start.digest)
+
+    async def stop(self) -> None:
+        """Stop delivery."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def counter(self, producer: str) -> Counter:
+        """What is known of a producer: its epoch and its next number."""
+        return self._counters[producer]
+
+    def cursor(self) -> Cursor:
+        """The place after the last message that `poll` gave or passed over."""
+        places = {name: Place(each.epoch, each.next_index) for name, each in self._counters.items()}
+        digest = digest_of(*self._last) if self._last is not None else self._start.digest
+        return Cursor(self._sequence, digest, places)
+
+    @property
+    def sequence(self) -> int:
+        """Log sequence of the last message looked at."""
+        return self._sequence
+
+    @property
+    def backlog(self) -> int:
+        """Messages that wait here to be polled."""
+        return len(self._consumer.queue) if self._consumer is not None else 0
+
+    @property
+    def at_tail(self) -> bool:
+        """Whether everything that the log held a moment ago was polled."""
+        return self._consumer is not None and self._consumer.at_tail
+
+    def poll(self) -> Delivered | None:
+        """The next message taken, or None when none waits.
+
+        Raises SessionOver when a new session begins, LogHole for a number missing too long, LogLost
+        when the consumer found another log, UnreadableMessage for a broken envelope.
+        """
+        consumer = self._consumer
+        assert consumer is not None, "start the reader first"  # noqa: S101
+        while (raw := consumer.take()) is not None:
+            self._sequence = raw[0]
+            self._last = raw[1:]
+            delivered = Delivered(*raw)
+            if self._takes(delivered):
+                return delivered
+        if self._ahead_since:
+            self._check_holes()
+        return None
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait until a poll may give something; False after the timeout."""
+        consumer = self._consumer
+        if consumer is not None and (consumer.queue or consumer.failure is not None):
+            return True
+        self.wake.clear()
+        try:
+            await asyncio.wait_for(self.wake.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def _takes(self, delivered: Delivered) -> bool:
+        if delivered.family == "ctl":
+            self._follow(delivered)
+            return self._control
+        origin = delivered.origin
+        if origin is None:
+            return False
+        counter = self._counters.get(origin.producer)
+        if counter is None or PRODUCER_OF.get(delivered.family) != origin.producer:
+            return False
+        verdict = counter.judge(delivered.sequence, origin)
+        if verdict is Verdict.AHEAD:
+            self._ahead_since.setdefault(origin.producer, asyncio.get_running_loop().time())
+        elif verdict is Verdict.TAKE and self._ahead_since:
+            self._ahead_since.pop(origin.producer, None)
+        return verdict is Verdict.TAKE
+
+    def _follow(self, delivered: Delivered) -> None:
+        if delivered.kind == "session":
+            message = delivered.decode()
+            if not isinstance(message, Session) or message.phase != "genesis":
+                return
+            if self._genesis != delivered.sequence:
+                raise SessionOver(f"session {message.session_id} began at {delivered.sequence}")
+            for counter in self._counters.values():
+                counter.session(delivered.sequence, message)
+        elif delivered.kind == "claim":
+            message = delivered.decode()
+            if isinstance(message, Claim) and message.producer in self._counters:
+                self._counters[message.producer].claim(delivered.sequence, message)
+                self._ahead_since.pop(message.producer, None)
+
+    def _check_holes(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for producer, since in self._ahead_since.items():
+            if now - since > HOLE_S:
+                counter = self._counters[producer]
+                raise LogHole(
+                    f"{producer}'s output {counter.next_index} of epoch {counter.epoch} has been missing for "
+                    f"{HOLE_S:.0f} s while later ones are in the log (from sequence {counter.missing_since})"
+                )

@@ -1,0 +1,198 @@
+"""Numbered outputs: published in order, confirmed by reading them back, sent again from the first lost.
+
+The log itself is the acknowledgement: an output counts as confirmed when a reader of the log, by the
+rule that every reader follows, has taken it. So a restarted copy, a second copy and a lost
+acknowledgement are one case, and what the log holds under our number is compared with what we made.
+"""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.errors import OutboundBufferLimitError
+from nats.js.errors import APIError
+from penstock_contracts import codec, headers, subjects
+from penstock_contracts.base import Family, Message, type_of
+from penstock_contracts.features import Prices
+from penstock_contracts.headers import Origin
+from penstock_contracts.interval import Done
+from penstock_kernel import tracing
+from penstock_kernel.topology import PLACES
+
+from penstock_runtime.errors import Halt, OutputDiffers
+from penstock_runtime.log.delivery import Delivered
+
+if TYPE_CHECKING:
+    from penstock_runtime.log.connection import Log
+
+_log = structlog.get_logger(__name__)
+
+WINDOW = 4096
+"""Outputs on their way at once."""
+GO_BACK_S = 0.5
+"""How long confirmation may stand still before the writer goes back."""
+
+
+@dataclass(slots=True)
+class Output:
+    """One numbered output, ready to be sent as often as it takes."""
+
+    index: int
+    subject: str
+    block: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The input that an output follows from."""
+
+    origin: str = ""
+    received_ns: int = 0
+    traceparent: str = ""
+
+    @staticmethod
+    def of(delivered: Delivered) -> "Cause":
+        """The cause that a delivered message is."""
+        return Cause(str(delivered.origin or ""), delivered.received_ns, delivered.traceparent)
+
+
+class NumberedWriter:
+    """Numbers, publishes and confirms the outputs of one producer in one epoch."""
+
+    def __init__(self, log: "Log", producer: str, *, session_id: str, config: str) -> None:
+        self._log = log
+        self.producer = producer
+        self.family: Family = PLACES[producer].family
+        self._session_id = session_id
+        self._config = config
+        self.epoch = 0
+        self.made = 0
+        """Number of the last output made."""
+        self.confirmed = 0
+        """Number of the last output that the log holds."""
+        self._sent = 0
+        self._outbox: deque[Output] = deque()
+        self._found: dict[int, tuple[str, bytes]] = {}
+        self._moved_at = time.monotonic()
+        self.live = False
+        """Whether everything was read that the log held at the start: only then may it publish."""
+        self.went_back = 0
+
+    def begin(self, epoch: int, made: int, confirmed: int) -> None:
+        """Go on after output `made`, the log known up to `confirmed`."""
+        self.epoch, self.made, self.confirmed, self._sent = epoch, made, confirmed, confirmed
+        self._outbox.clear()
+        self._found.clear()
+
+    def put(self, message: Message, ts: int, cause: Cause) -> Output | None:
+        """Number an output. Returns None when the log holds it already.
+
+        Raises OutputDiffers when the log holds another one under its number.
+        """
+        self.made += 1
+        kind = type_of(message, self.family)
+        payload = codec.encode(message)
+        subject = subjects.subject(
+            self._log.partition, self.family, kind.major, kind.kind, subjects.key_of(message)
+        )
+        found = self._found.pop(self.made, None)
+        if found is not None:
+            self._compare(self.made, subject, payload, *found)
+        if self.made <= self.confirmed:
+            return None
+        traceparent = ""
+        if type(message) is not Done and type(message) is not Prices:
+            traceparent = self._trace(cause)
+        block = headers.numbered(
+            kind.name,
+            Origin(self.producer, self.epoch, self.made),
+            ts,
+            partition=self._log.partition,
+            config=self._config,
+            cause=cause.origin,
+            traceparent=traceparent,
+            received=cause.received_ns,
+        )
+        output = Output(self.made, subject, block, payload)
+        if not self._outbox:
+            self._moved_at = time.monotonic()
+        self._outbox.append(output)
+        return output
+
+    def read_back(self, delivered: Delivered) -> None:
+        """Take note of one of our outputs found in the log: it is confirmed, and compared."""
+        origin = delivered.origin
+        assert origin is not None  # noqa: S101  (the reader takes only numbered ones)
+        self.confirmed = origin.index
+        self._moved_at = time.monotonic()
+        if origin.index > self.made:
+            self._found[origin.index] = (delivered.subject, delivered.data)
+            return
+        while self._outbox and self._outbox[0].index <= origin.index:
+            output = self._outbox.popleft()
+            if output.index == origin.index:
+                self._compare(output.index, output.subject, output.payload, delivered.subject, delivered.data)
+
+    @property
+    def unconfirmed(self) -> int:
+        """Outputs made that the log is not known to hold."""
+        return max(0, self.made - self.confirmed)
+
+    def pump(self) -> None:
+        """Publish what may be published. Goes back to the first unconfirmed output after a standstill."""
+        if not self.live or not self._outbox:
+            return
+        self._sent = max(self._sent, self.confirmed)
+        if self._sent >= self.made and time.monotonic() - self._moved_at < GO_BACK_S:
+            return
+        if time.monotonic() - self._moved_at >= GO_BACK_S and self._sent > self.confirmed:
+            self._sent = self.confirmed
+            self._moved_at = time.monotonic()
+            self.went_back += 1
+            _log.info("writer_goes_back", producer=self.producer, first=self.confirmed + 1, made=self.made)
+        skip = self._sent - (self._outbox[0].index - 1)
+        until = min(self.made, self.confirmed + WINDOW)
+        try:
+            for position in range(max(skip, 0), len(self._outbox)):
+                output = self._outbox[position]
+                if output.index > until:
+                    break
+                self._log.client.publish_block(output.subject, output.block, output.payload)
+                self._sent = output.index
+        except OutboundBufferLimitError:
+            return  # disconnected: confirmation stands still, and it goes back
+
+    async def ask_why(self) -> None:
+        """Publish the first unconfirmed output and await the server's answer: it names what is wrong.
+
+        Raises Halt when the server refuses to store it.
+        """
+        if not self._outbox or not self._log.client.is_connected:
+            return
+        output = self._outbox[0]
+        try:
+            await self._log.js.publish(
+                output.subject, output.payload, headers=headers.parse(output.block), timeout=2
+            )
+        except APIError as error:
+            raise Halt(f"{self.producer}: the log refuses {output.subject}: {error.description}") from error
+        except (NatsError, TimeoutError) as error:
+            _log.warning(
+                "writer_unanswered", producer=self.producer, error=str(error) or type(error).__name__
+            )
+
+    def _trace(self, cause: Cause) -> str:
+        if cause.traceparent:
+            return tracing.child(cause.traceparent, self.producer, self.epoch, self.made)
+        return tracing.root(self._session_id, self.producer, self.epoch, self.made)
+
+    def _compare(self, index: int, subject: str, payload: bytes, found_subject: str, found: bytes) -> None:
+        if subject != found_subject or payload != found:
+            raise OutputDiffers(
+                f"{self.producer}'s output {index} of epoch {self.epoch}: the log holds {found_subject} "
+                f"{found[:300]!r}, this copy made {subject} {payload[:300]!r}"
+            )

@@ -1,0 +1,78 @@
+"""What a service is told at its start: where the servers are, and the resolved configuration.
+
+Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
+PENSTOCK_POSTGRES_URL, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from penstock_kernel.session import SessionConfig
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from penstock_runtime.errors import BadConfiguration
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ServiceSettings(BaseSettings):
+    """Read from the environment by `load`."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", frozen=True, extra="ignore")
+
+    config: Path
+    nats_url: str
+    postgres_url: str = ""
+    data_dir: Path = Path()
+    log_file: Path | None = None
+    snapshot_interval_s: float = 10.0
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The resolved configuration, all sections."""
+        try:
+            document = json.loads(self.config.read_bytes())
+        except (OSError, ValueError) as error:
+            raise BadConfiguration(f"{self.config}: {error}") from error
+        if not isinstance(document, dict):
+            raise BadConfiguration(f"{self.config}: not a JSON object")
+        return document
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Sixteen hex digits that identify the configuration's content."""
+        return config_hash(self.document)
+
+    @cached_property
+    def session(self) -> SessionConfig:
+        """The session that all services share."""
+        return self.section("session", SessionConfig)
+
+    def section(self, name: str, model: type[M]) -> M:
+        """One section of the document, validated. BadConfiguration names the field."""
+        try:
+            return model.model_validate(self.document.get(name, {}))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in (name, *first["loc"]))
+            raise BadConfiguration(f"{where}: {first['msg']}") from error
+
+
+def config_hash(document: dict[str, Any]) -> str:
+    """SHA-256 of the document's canonical JSON, shortened to sixteen hex digits."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load() -> ServiceSettings:
+    """The settings of this process. BadConfiguration when something is missing."""
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "PENSTOCK_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadConfiguration(f"{name}: {first['msg']}") from error
