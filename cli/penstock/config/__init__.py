@@ -1,0 +1,1 @@
+"""Configuration: layers of values with their origins, one validated model, one resolved document."""

@@ -1,0 +1,140 @@
+"""The figures that the terminal shows, taken from the services' reports. Unknown is None, shown as a dash."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from penstock.launch.health import STALE_S, Board
+
+RATE_WINDOW_S = 3.0
+SERVICES = ("ingest", "features", "strategy", "risk", "execution", "recorder", "api")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """One line of the table of services."""
+
+    name: str
+    state: str
+    lag: int | None = None
+    rss_bytes: int | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one look at a session shows."""
+
+    event_time: int | None
+    """ns; how far the slowest stage is."""
+    events: int | None
+    events_per_s: float | None
+    quarantined: int | None
+    currency: str
+    equity: Decimal | None
+    pnl_realized: Decimal | None
+    pnl_unrealized: Decimal | None
+    fees: Decimal | None
+    positions: tuple[tuple[str, str, Decimal], ...]
+    """Strategy, instrument, signed quantity; those that are not flat."""
+    signals: int | None
+    orders: int | None
+    working: int | None
+    fills: int | None
+    refused: int | None
+    errors: int
+    restarts: int
+    trading_state: str | None
+    services: tuple[ServiceRow, ...]
+
+
+@dataclass(slots=True)
+class Rate:
+    """Events per second over the last few seconds."""
+
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def of(self, now: float, count: int | None) -> float | None:
+        """Take a reading; None until there are two."""
+        if count is None:
+            return None
+        if self._seen and count < self._seen[-1][1]:
+            self._seen.clear()  # the service that counts was started again
+        self._seen.append((now, count))
+        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_WINDOW_S:
+            self._seen.popleft()
+        (first_at, first), (last_at, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (last_at - first_at) if last_at > first_at else None
+
+
+def figures(board: Board, rate: Rate, restarts: int) -> Figures:
+    """The figures as of now."""
+    ingest, risk, execution = board.view("ingest"), board.view("risk"), board.view("execution")
+    heard = board.reports.get("ingest")
+    events = _count(ingest, "events") if "events" in ingest else (heard.events if heard else None)
+    return Figures(
+        event_time=board.mark or None,
+        events=events,
+        events_per_s=rate.of(board.clock(), events),
+        quarantined=_count(ingest, "quarantined"),
+        currency=str(risk.get("currency", "")),
+        equity=_money(risk.get("equity")),
+        pnl_realized=_money(risk.get("pnl_realized")),
+        pnl_unrealized=_money(risk.get("pnl_unrealized")),
+        fees=_money(risk.get("fees")),
+        positions=_positions(risk.get("positions")),
+        signals=_count(board.view("strategy"), "signals"),
+        orders=_count(execution, "orders"),
+        working=_count(risk, "working"),
+        fills=_count(execution, "fills"),
+        refused=_count(risk, "refused"),
+        errors=board.errors,
+        restarts=restarts,
+        trading_state=risk.get("state"),
+        services=tuple(_row(board, name) for name in SERVICES),
+    )
+
+
+def _row(board: Board, name: str) -> ServiceRow:
+    report, silent = board.reports.get(name), board.silent_s(name)
+    if report is None or silent is None:
+        return ServiceRow(name, "starting")
+    state = report.state if silent < STALE_S else f"silent for {silent:.0f} s"
+    latency = report.latency_us
+    return ServiceRow(
+        name,
+        state,
+        report.lag,
+        report.rss_bytes,
+        None if latency.p50 is None else latency.p50 / 1000,
+        None if latency.p99 is None else latency.p99 / 1000,
+    )
+
+
+def _count(view: dict[str, Any], key: str) -> int | None:
+    """A number, or the length of a list or table that the stage describes."""
+    value = view.get(key)
+    if isinstance(value, list | dict):
+        return len(value)
+    return value if isinstance(value, int) else None
+
+
+def _money(value: Any) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def _positions(value: Any) -> tuple[tuple[str, str, Decimal], ...]:
+    """Positions as risk describes them: records with strategy, instrument and quantity."""
+    rows = []
+    for each in value if isinstance(value, list) else []:
+        quantity = _money(each.get("quantity"))
+        if quantity:
+            rows.append((str(each.get("strategy", "")), str(each.get("instrument", "")), quantity))
+    return tuple(rows)

@@ -1,0 +1,174 @@
+"""Keeps service processes alive: starts them, starts them again when they die, knows when to give up.
+
+A service that says by its exit code that a restart would be wrong (0, and the codes of
+`penstock_runtime.errors.NO_RESTART_CODES`) is not started again. Any other death, a SIGKILL included, is
+repaired by the log: the service restores its snapshot and goes on. Deaths soon after the start are counted;
+after `QUICK_FAILURES_MAX` of them in a row the supervisor gives up.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock_runtime.embedded.child import leash
+from penstock_runtime.errors import NO_RESTART_CODES
+
+QUICK_S = 10.0
+"""A process that lived shorter than this died soon."""
+QUICK_FAILURES_MAX = 5
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 5.0
+STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """How to run one service."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    output: Path
+    """File for what it writes to standard output and error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A service that will not be started again."""
+
+    service: str
+    code: int
+    gave_up: bool = False
+    """It died too often; the last death had this code."""
+
+
+@dataclass(slots=True)
+class Service:
+    """One supervised process."""
+
+    spec: ServiceSpec
+    on_restart: Callable[[str, int], None]
+    restarts: int = 0
+    ended: Ended | None = None
+    _process: asyncio.subprocess.Process | None = None
+    _task: asyncio.Task[None] | None = field(default=None, repr=False)
+    _stopping: bool = False
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it lives."""
+        alive = self._process is not None and self._process.returncode is None
+        return self._process.pid if alive and self._process else None
+
+    async def start(self) -> None:
+        """Start the process, and go on watching it."""
+        await self._spawn()
+        self._task = asyncio.create_task(self._watch(), name=f"watch {self.spec.name}")
+
+    async def wait(self) -> Ended:
+        """Return when it has ended for good."""
+        assert self._task is not None, "start it first"
+        await asyncio.shield(self._task)
+        assert self.ended is not None
+        return self.ended
+
+    async def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """Let the process drain and end; kill it after the timeout."""
+        self._stopping = True
+        if self._task is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(asyncio.shield(self._task), timeout_s)
+        except TimeoutError:
+            self._signal(signal.SIGKILL)
+            await self._task
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    async def _spawn(self) -> None:
+        with self.spec.output.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.spec.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.spec.environment,
+                # A session of its own: Ctrl-C is for the launcher. The leash: no launcher, no service.
+                start_new_session=True,
+                preexec_fn=leash(signal.SIGKILL),
+            )
+
+    async def _watch(self) -> None:
+        clock = asyncio.get_running_loop()
+        quick_failures = 0
+        while True:
+            assert self._process is not None
+            started = clock.time()
+            code = await self._process.wait()
+            if self._stopping or code in NO_RESTART_CODES:
+                self.ended = Ended(self.spec.name, code)
+                return
+            quick_failures = quick_failures + 1 if clock.time() - started < QUICK_S else 0
+            if quick_failures >= QUICK_FAILURES_MAX:
+                self.ended = Ended(self.spec.name, code, gave_up=True)
+                return
+            self.restarts += 1
+            self.on_restart(self.spec.name, code)
+            await asyncio.sleep(min(BACKOFF_FIRST_S * 2 ** max(quick_failures - 1, 0), BACKOFF_MAX_S))
+            if self._stopping:
+                self.ended = Ended(self.spec.name, code)
+                return
+            await self._spawn()
+            if self._stopping:  # asked to stop while it was being started
+                self._signal(signal.SIGTERM)
+
+
+class Supervisor:
+    """All services of a session."""
+
+    def __init__(self, on_restart: Callable[[str, int], None]) -> None:
+        self.services: dict[str, Service] = {}
+        self._on_restart = on_restart
+
+    async def start(self, specs: Sequence[ServiceSpec]) -> None:
+        """Start services, all at once."""
+        started = [Service(spec, self._on_restart) for spec in specs]
+        self.services.update({each.spec.name: each for each in started})
+        await asyncio.gather(*(each.start() for each in started))
+
+    async def first_end(self) -> Ended:
+        """The first service that ends for good otherwise than as asked: with an error, or given up."""
+        waits = {asyncio.create_task(each.wait()) for each in self.services.values()}
+        try:
+            while waits:
+                done, waits = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    if (ended := task.result()).gave_up or ended.code != 0:
+                        return ended
+            return Ended("", 0)
+        finally:
+            for task in waits:
+                task.cancel()
+
+    async def stop(self, names: Sequence[str] | None = None) -> None:
+        """Stop the services of these names, or all, together."""
+        chosen = [each for name, each in self.services.items() if names is None or name in names]
+        await asyncio.gather(*(each.stop() for each in chosen))
+
+    @property
+    def restarts(self) -> int:
+        """How often any service was started again."""
+        return sum(each.restarts for each in self.services.values())
+
+
+def service_spec(module: str, name: str, environment: dict[str, str], logs: Path) -> ServiceSpec:
+    """The service that a module runs, with the environment of this process and what it is to know."""
+    whole = {**os.environ, **environment, "PENSTOCK_LOG_FILE": str(logs / f"{name}.jsonl")}
+    return ServiceSpec(name, (sys.executable, "-m", module), whole, logs / f"{name}.out")

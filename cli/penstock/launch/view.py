@@ -1,0 +1,171 @@
+"""The session on a terminal, drawn anew each second; as plain lines where there is no terminal."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from penstock.launch.figures import Figures
+
+NOTHING = "\N{EN DASH}"
+STATE_COLOURS = {"active": "green", "reducing": "yellow", "halted": "red"}
+
+
+class SessionView:
+    """Shows figures. Use as a context manager: the terminal is put in order at the end."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def __enter__(self) -> "SessionView":
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, figures: Figures, elapsed_s: float, left_s: float | None, phase: str) -> None:
+        """Draw the session as of now."""
+        if self._live is None:
+            self._console.print(
+                plain_line(figures, elapsed_s, left_s, phase), highlight=False, soft_wrap=True
+            )
+            return
+        self._live.update(_panel(self._title, figures, elapsed_s, left_s, phase), refresh=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line above the view that stays."""
+        self._console.print(text, style=style or None, highlight=False, soft_wrap=True)
+
+
+def plain_line(figures: Figures, elapsed_s: float, left_s: float | None, phase: str) -> str:
+    """Everything in one line."""
+    pnl = profit(figures)
+    parts = [
+        f"{clock(elapsed_s)}" if left_s is None else f"{clock(elapsed_s)} (left {clock(left_s)})",
+        phase if phase != "running" else (figures.trading_state or "starting"),
+        f"{number(figures.events_per_s)} events/s",
+        f"equity {money(figures.equity)} {figures.currency}".rstrip(),
+        f"PnL {money(pnl, signed=True)}",
+        f"position {_positions(figures)}",
+        f"orders {number(figures.orders)}",
+        f"fills {number(figures.fills)}",
+        f"errors {figures.errors}",
+    ]
+    if figures.event_time is not None:
+        parts.insert(1, moment(figures.event_time))
+    if figures.restarts:
+        parts.append(f"restarts {figures.restarts}")
+    return " | ".join(parts)
+
+
+def profit(figures: Figures) -> Decimal | None:
+    """Realised and unrealised PnL less fees."""
+    if figures.pnl_realized is None:
+        return None
+    return figures.pnl_realized + (figures.pnl_unrealized or Decimal(0)) - (figures.fees or Decimal(0))
+
+
+def clock(seconds: float) -> str:
+    """`1:02:03` or `02:03`."""
+    minutes, rest = divmod(int(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
+
+
+def moment(ns: int) -> str:
+    """An event time to the second, UTC."""
+    return f"{datetime.fromtimestamp(ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def number(value: float | None) -> str:
+    """A count or rate, grouped."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def money(value: Decimal | None, *, signed: bool = False) -> str:
+    """An amount: two decimals, or eight where it is small, such as in BTC."""
+    if value is None:
+        return NOTHING
+    digits = 2 if value == 0 or abs(value) >= 100 else (4 if abs(value) >= 1 else 8)
+    return f"{value:+,.{digits}f}" if signed else f"{value:,.{digits}f}"
+
+
+def _positions(figures: Figures) -> str:
+    if figures.trading_state is None:
+        return NOTHING
+    shown = [f"{strategy} {quantity:+f} {key}" for strategy, key, quantity in figures.positions]
+    return ", ".join(shown) or "flat"
+
+
+def _panel(
+    title: str, figures: Figures, elapsed_s: float, left_s: float | None, phase: str
+) -> RenderableType:
+    state = figures.trading_state or "starting"
+    head = Text.assemble(
+        ("● ", STATE_COLOURS.get(state, "yellow")),
+        (state.upper(), f"bold {STATE_COLOURS.get(state, 'yellow')}"),
+        f"   {phase}   elapsed {clock(elapsed_s)}",
+        "" if left_s is None else f"   left {clock(left_s)}",
+        "" if figures.event_time is None else f"   {moment(figures.event_time)}",
+    )
+    return Panel(
+        Group(head, Text(""), _account(figures), Text(""), _services(figures)),
+        title=title,
+        title_align="left",
+        border_style="blue",
+    )
+
+
+def _account(figures: Figures) -> Table:
+    pnl = profit(figures)
+    colour = "white" if not pnl else ("green" if pnl > 0 else "red")
+    grid = Table.grid(padding=(0, 3))
+    for _ in range(4):
+        grid.add_column()
+    grid.add_row(
+        f"[dim]events/s[/] {number(figures.events_per_s)}",
+        f"[dim]equity[/] [bold]{money(figures.equity)}[/] {figures.currency}",
+        f"[dim]PnL[/] [{colour}]{money(pnl, signed=True)}[/]",
+        f"[dim]fees[/] {money(figures.fees)}",
+    )
+    grid.add_row(
+        f"[dim]events[/] {number(figures.events)}",
+        f"[dim]orders[/] {number(figures.orders)} [dim]working[/] {number(figures.working)}",
+        f"[dim]fills[/] {number(figures.fills)}",
+        f"[dim]refused[/] {number(figures.refused)}",
+    )
+    colour = "red" if figures.errors else "white"
+    grid.add_row(
+        f"[dim]quarantined[/] {number(figures.quarantined)}",
+        f"[dim]position[/] {_positions(figures)}",
+        f"[dim]errors[/] [{colour}]{figures.errors}[/]",
+        f"[dim]restarts[/] {figures.restarts}",
+    )
+    return grid
+
+
+def _services(figures: Figures) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("service", "state"):
+        table.add_column(column)
+    for column in ("lag", "memory MB", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="right")
+    for row in figures.services:
+        table.add_row(
+            row.name,
+            row.state,
+            number(row.lag),
+            NOTHING if row.rss_bytes is None else f"{row.rss_bytes / 1e6:.0f}",
+            NOTHING if row.p50_ms is None else f"{row.p50_ms:.2f}",
+            NOTHING if row.p99_ms is None else f"{row.p99_ms:.2f}",
+        )
+    return table

@@ -1,0 +1,231 @@
+"""The final report: one document that says what a session did. Unknown is None, never 0."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from penstock_contracts.base import Message
+from penstock_contracts.orders import (
+    OrderApproved,
+    PnlSampled,
+    PositionChanged,
+    SignalRefused,
+    SignalResolved,
+)
+from penstock_contracts.signals import Note
+from penstock_contracts.types import OrderState, Outcome
+from penstock_contracts.venue import Fill, OrderChanged
+from penstock_kernel.fills_hash import canonical_decimal, fills_hash
+from pydantic import BaseModel, ConfigDict
+
+from penstock_research.report.statistics import Point
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SignalCounts(_Section):
+    """Signals by outcome."""
+
+    approved: int
+    refused: int
+    no_change: int
+    superseded: int
+
+
+class OrderCounts(_Section):
+    """Orders: those approved, and in which state they ended."""
+
+    approved: int
+    filled: int
+    cancelled: int
+    rejected: int
+    expired: int
+
+
+class PositionReport(_Section):
+    """What a strategy holds of an instrument at the end; every pair that traded is listed."""
+
+    strategy: str
+    instrument: str
+    quantity: str
+    average_price: str | None
+
+
+class LatencyReport(_Section):
+    """Wall time from ingest's publication of a datum to the approval that it led to, ms."""
+
+    tick_to_order_p50: float | None
+    tick_to_order_p99: float | None
+
+
+class FinalReport(_Section):
+    """`final_report.json`. Money and quantities are decimals as strings; times RFC 3339, UTC."""
+
+    session_id: str
+    started_at: str
+    ended_at: str | None
+    duration_s: float | None
+    """Wall time."""
+    stop_reason: str | None
+    source: str
+    strategies: list[str]
+    currency: str
+    equity_start: str
+    equity_end: str | None
+    pnl_realized: str | None
+    """Without fees."""
+    pnl_unrealized: str | None
+    fees: str | None
+    max_drawdown: str | None
+    """In account currency, over all marks."""
+    events_in: int | None
+    quarantined: int | None
+    signals: SignalCounts
+    orders: OrderCounts
+    fills: int
+    positions: list[PositionReport]
+    errors: int
+    latency_ms: LatencyReport
+    fills_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the business events do not say."""
+
+    session_id: str
+    started_at: int
+    """Wall time, ns."""
+    ended_at: int | None
+    stop_reason: str | None
+    source: str
+    strategies: tuple[str, ...]
+    currency: str
+    capital: Decimal
+    events_in: int | None = None
+    quarantined: int | None = None
+    service_errors: int = 0
+    """Errors that services counted, beside those of strategies, which are in the log."""
+    tick_to_order_p50_ms: float | None = None
+    tick_to_order_p99_ms: float | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts business events as they come by; keeps fills, last positions and the account's equity."""
+
+    fills: list[Fill] = field(default_factory=list)
+    positions: dict[tuple[str, str], PositionChanged] = field(default_factory=dict)
+    account: PnlSampled | None = None
+    equity: list[Point] = field(default_factory=list)
+    samples: list[PnlSampled] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    endings: Counter[OrderState] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    approved_signals: set[str] = field(default_factory=set)
+    approved_orders: int = 0
+    strategy_errors: int = 0
+
+    def add(self, message: Message) -> None:
+        """Count one event."""
+        match message:
+            case Fill():
+                self.fills.append(message)
+                if message.quantity_left == 0:
+                    self.endings[OrderState.FILLED] += 1
+            case OrderChanged() if message.to_state.terminal:
+                self.endings[message.to_state] += 1
+            case OrderApproved():
+                self.approved_orders += 1
+                # Risk's own orders answer no signal: their `reason` says why it sent them.
+                if message.reason == "signal":
+                    self.approved_signals.add(message.signal_id)
+            case SignalRefused():
+                self.outcomes[Outcome.REFUSED] += 1
+                self.refusals[message.rule] += 1
+            case SignalResolved():
+                self.outcomes[message.outcome] += 1
+            case PositionChanged():
+                self.positions[message.strategy, message.instrument] = message
+            case PnlSampled() if message.strategy is None:
+                self.account = message
+                self.samples.append(message)
+                self.equity.append((message.ts, message.equity))
+            case Note() if message.level == "error":
+                self.strategy_errors += 1
+            case _:
+                pass
+
+
+def tally(messages: Iterable[Message]) -> Tally:
+    """The counts of all business events of a run."""
+    counted = Tally()
+    for message in messages:
+        counted.add(message)
+    return counted
+
+
+def final_report(facts: RunFacts, counted: Tally) -> FinalReport:
+    """The report of a run from its facts and the counts of its events."""
+    account = counted.account
+    return FinalReport(
+        session_id=facts.session_id,
+        started_at=utc(facts.started_at),
+        ended_at=None if facts.ended_at is None else utc(facts.ended_at),
+        duration_s=None if facts.ended_at is None else round((facts.ended_at - facts.started_at) / 1e9, 3),
+        stop_reason=facts.stop_reason,
+        source=facts.source,
+        strategies=list(facts.strategies),
+        currency=facts.currency,
+        equity_start=canonical_decimal(facts.capital),
+        equity_end=_text(account.equity if account else None),
+        pnl_realized=_text(account.pnl_realized if account else None),
+        pnl_unrealized=_text(account.pnl_unrealized if account else None),
+        fees=_text(account.fees if account else None),
+        max_drawdown=_text(account.drawdown_max if account else None),
+        events_in=facts.events_in,
+        quarantined=facts.quarantined,
+        signals=SignalCounts(
+            approved=len(counted.approved_signals),
+            refused=counted.outcomes[Outcome.REFUSED],
+            no_change=counted.outcomes[Outcome.NO_CHANGE],
+            superseded=counted.outcomes[Outcome.SUPERSEDED],
+        ),
+        orders=OrderCounts(
+            approved=counted.approved_orders,
+            filled=counted.endings[OrderState.FILLED],
+            cancelled=counted.endings[OrderState.CANCELLED],
+            rejected=counted.endings[OrderState.REJECTED],
+            expired=counted.endings[OrderState.EXPIRED],
+        ),
+        fills=len(counted.fills),
+        positions=[_position(each) for _, each in sorted(counted.positions.items())],
+        errors=counted.strategy_errors + facts.service_errors,
+        latency_ms=LatencyReport(
+            tick_to_order_p50=facts.tick_to_order_p50_ms, tick_to_order_p99=facts.tick_to_order_p99_ms
+        ),
+        fills_hash=fills_hash(counted.fills),
+    )
+
+
+def utc(ns: int) -> str:
+    """A time as RFC 3339, UTC, to the microsecond."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+
+
+def _position(changed: PositionChanged) -> PositionReport:
+    return PositionReport(
+        strategy=changed.strategy,
+        instrument=changed.instrument,
+        quantity=canonical_decimal(changed.quantity),
+        average_price=_text(changed.average_price),
+    )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else canonical_decimal(value)
