@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
-import psutil
 
 from penstock_runtime.embedded.accounts import account_for, leashed, step_down
 from penstock_runtime.embedded.errors import BinaryMissing, StartFailed
 from penstock_runtime.embedded.ownership import write_private
-from penstock_runtime.embedded.server import HOST, EmbeddedServer
+from penstock_runtime.embedded.pid_file import remove_stale_pid_file
+from penstock_runtime.embedded.server import HANDOVER_S, HOST, EmbeddedServer
 
 USER = "penstock"
 DATABASE = "penstock"
@@ -135,6 +135,7 @@ class EmbeddedPostgres(EmbeddedServer):
         return f"postgresql://{USER}:{secret}@{HOST}:{port}/{database}?sslmode=disable"
 
     async def _prepare(self, lock_descriptor: int) -> None:
+        await remove_stale_pid_file(self.data / "postmaster.pid", HANDOVER_S)
         # In a thread: making a cluster takes half a second.
         await asyncio.to_thread(self._prepare_cluster, lock_descriptor)
 
@@ -142,7 +143,6 @@ class EmbeddedPostgres(EmbeddedServer):
         programs = postgres_bin()
         account = account_for(self.data)
         if self.data.exists():
-            self._remove_stale_pid_file()
             self._prefix = step_down(account, programs / "postgres", self.data) if account else []
             return
         staged = self.directory / "data.new"
@@ -153,20 +153,6 @@ class EmbeddedPostgres(EmbeddedServer):
             self._prefix = step_down(account, programs / "postgres", staged)
         self._make_cluster(programs / "initdb", staged, account, lock_descriptor)
         staged.rename(self.data)
-
-    def _remove_stale_pid_file(self) -> None:
-        # The server would refuse to start for a process that is dead but that nobody awaited, as happens
-        # in a container. Our lock says that no server of ours lives; one that was started by hand stays.
-        pid_file = self.data / "postmaster.pid"
-        try:
-            process = psutil.Process(int(pid_file.read_text(encoding="utf-8").split("\n", 1)[0]))
-            if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
-                return
-        except FileNotFoundError:
-            return
-        except (ValueError, psutil.NoSuchProcess):
-            pass
-        pid_file.unlink()
 
     def _make_cluster(
         self, initdb: Path, staged: Path, account: pwd.struct_passwd | None, lock_descriptor: int
