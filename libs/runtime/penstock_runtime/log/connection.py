@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 from penstock_contracts import codec, headers, subjects
-from penstock_contracts.base import Family, type_of
+from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.control import Claim, Command, Session
 
 from penstock_runtime.errors import LogLost, Unavailable
@@ -126,6 +126,15 @@ class Log:
         if message.seq is None:
             raise LogLost(f"{self.stream}: no sequence for {subject}")
         return message.seq
+
+    async def last_of(self, family: Family, kind: str, major: int = 1) -> Message | None:
+        """The last message of a kind that is about no instrument, such as a mark; None before the first."""
+        subject = subjects.subject(self.partition, family, major, kind)
+        try:
+            stored = await self.js.get_last_msg(self.stream, subject)
+        except NotFoundError:
+            return None
+        return codec.decode(family, kind, major, stored.data or b"")
 
     async def last_sequence(self) -> int:
         """The log's end."""
