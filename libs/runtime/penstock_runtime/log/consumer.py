@@ -141,7 +141,8 @@ class OrderedConsumer:
             ),
         )
         self._name = info.name
-        self._pending = info.num_pending or 0
+        if self._expected == 1:  # else a message that came before this answer has said it
+            self._pending = info.num_pending or 0
         self._wake()
 
     def _receive(self, subject: str, reply: str, block: bytes, data: bytes) -> None:
