@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from annotated_types import Ge, Le, MaxLen
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 Ns = Annotated[int, Ge(0), Le(2**63 - 1)]
 """Nanoseconds UTC since the epoch."""
@@ -15,9 +15,29 @@ Count = Annotated[int, Ge(0), Le(2**63 - 1)]
 """A number of things, or an ordinal: what a database's bigint holds."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-Exact = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=80, ge=-(10**30), le=10**30)]
+DECIMAL_DIGITS_MAX = 120
+
+
+def _plain(value: Decimal) -> Decimal:
+    # The other bounds let zeros through: 0E-999999999 would be written out with a billion of them.
+    exponent = value.as_tuple().exponent
+    if not (isinstance(exponent, int) and -DECIMAL_DIGITS_MAX <= exponent <= DECIMAL_DIGITS_MAX):
+        raise ValueError(f"more than {DECIMAL_DIGITS_MAX} digits")
+    return value
+
+
+Exact = Annotated[
+    Decimal,
+    Field(allow_inf_nan=False, max_digits=DECIMAL_DIGITS_MAX, ge=-(10**30), le=10**30),
+    AfterValidator(_plain),
+]
 """An exact decimal of bounded size; a string on the wire."""
-Positive = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=80, gt=0, le=10**30)]
+Positive = Annotated[
+    Decimal,
+    Field(allow_inf_nan=False, max_digits=DECIMAL_DIGITS_MAX, gt=0, le=10**30),
+    AfterValidator(_plain),
+]
+"""An exact decimal above zero."""
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
 InstrumentKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\.[a-z0-9_-]{1,32}$")]
 """`<symbol>.<venue>`, both slugged: `btc-usdt-perp.binance`."""
