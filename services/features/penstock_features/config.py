@@ -1,0 +1,58 @@
+"""Configuration of the features service: what is computed, composed from what the strategies declare."""
+
+from typing import Self
+
+from penstock_contracts.types import Name
+from penstock_kernel.declarations import BarSpec, FeatureSpec, RowSpec
+from penstock_kernel.ids import make_id
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from penstock_features import indicators, registry
+
+__all__ = ["FeaturesConfig"]
+
+_ = indicators  # importing it fills the registry
+
+
+class FeaturesConfig(BaseModel):
+    """The feature set: bars and rows, each with the features on them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bars: tuple[BarSpec, ...] = Field(
+        default=(), description="Bars to build or pass on, one entry per instrument and interval (ns)."
+    )
+    rows: tuple[RowSpec, ...] = Field(
+        default=(), description="Feature rows, one entry per instrument and trigger (trade or quote)."
+    )
+    set_version: Name = Field(
+        default="none", description="Version of the feature set, written into every message with features."
+    )
+
+    @classmethod
+    def of(cls, bars: tuple[BarSpec, ...], rows: tuple[RowSpec, ...]) -> Self:
+        """The configuration for these declarations; its `set_version` is a function of them."""
+        parts = [each.model_dump_json() for each in (*bars, *rows)]
+        return cls(bars=bars, rows=rows, set_version=make_id("fs", *parts))
+
+    @model_validator(mode="after")
+    def _declarations_hold(self) -> Self:
+        places = [(each.instrument, each.interval) for each in self.bars]
+        triggers = [(each.instrument, each.trigger) for each in self.rows]
+        if len(set(places)) < len(places) or len(set(triggers)) < len(triggers):
+            raise ValueError("an instrument is declared twice for one interval or trigger")
+        for bar in self.bars:
+            if bar.interval <= 0:
+                raise ValueError(f"bars of {bar.instrument}: the interval must be positive")
+            _check(bar.features, on_bars=True)
+        for row in self.rows:
+            _check(row.features, on_bars=False)
+        return self
+
+
+def _check(specs: tuple[FeatureSpec, ...], *, on_bars: bool) -> None:
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two features share a name: {', '.join(names)}")
+    for spec in specs:
+        registry.check(spec, on_bars=on_bars)

@@ -1,0 +1,122 @@
+"""The price of each instrument at each mark: the last row of each grid point that had data."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from penstock_contracts.features import Prices
+from pydantic import PlainSerializer, PlainValidator
+
+from penstock_features.stretches import Ints, last_rows, rescaled, stretches
+
+LAST, QUOTE = 0, 1
+
+
+def _column(values: Any) -> Ints:
+    return np.array(values, dtype=np.int64)
+
+
+Column = Annotated[Ints, PlainValidator(_column), PlainSerializer(lambda column: column.tolist())]
+"""A column that a snapshot writes as a list."""
+
+
+@dataclass(slots=True)
+class Update:
+    """What one batch said, reduced to the last row of each grid point. Quotes: `first` bid, `second` ask."""
+
+    kind: int
+    scale: int
+    marks: Column
+    ts: Column
+    first: Column
+    second: Column
+
+
+@dataclass(slots=True)
+class PriceTrack:
+    """The price of one instrument, and the updates since the last mark."""
+
+    scale: int = 0
+    last: int = 0
+    bid: int = 0
+    ask: int = 0
+    ts_last: int = 0
+    ts_quote: int = 0
+    updates: list[Update] = field(default_factory=list)
+
+    def add(self, kind: int, scale: int, grid: int, *, ts: Ints, first: Ints, second: Ints) -> None:
+        """Take in a batch of at least one row."""
+        if scale > self.scale:
+            self._grow(scale)
+        starts, marks = stretches(ts, grid)
+        if len(starts) == 1:
+            rows: slice | Ints = slice(len(ts) - 1, None)
+        else:
+            rows = last_rows(starts, len(ts))
+        self.updates.append(Update(kind, scale, marks, ts[rows], first[rows], second[rows]))
+
+    def drain(self) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+        """Marks, times of the data, last, bid and ask since the last drain; needs at least one update."""
+        updates, self.updates = self.updates, []
+        if len(updates) == 1:
+            marks = updates[0].marks
+        else:
+            marks = np.unique(np.concatenate([each.marks for each in updates]))
+        ts_last, last, _ = self._filled(LAST, updates, marks, (self.ts_last, self.last, 0))
+        ts_quote, bid, ask = self._filled(QUOTE, updates, marks, (self.ts_quote, self.bid, self.ask))
+        self.ts_last, self.last = int(ts_last[-1]), int(last[-1])
+        self.ts_quote, self.bid, self.ask = int(ts_quote[-1]), int(bid[-1]), int(ask[-1])
+        return marks, np.maximum(ts_last, ts_quote), last, bid, ask
+
+    def _filled(
+        self, kind: int, updates: list[Update], marks: Ints, before: tuple[int, int, int]
+    ) -> tuple[Ints, Ints, Ints]:
+        """Time and values of one kind as of each mark, carried forward from `before`."""
+        mine = [each for each in updates if each.kind == kind]
+        if not mine:
+            return tuple(np.full(len(marks), value, dtype=np.int64) for value in before)  # type: ignore[return-value]
+        ts = np.concatenate([each.ts for each in mine])
+        values = [
+            np.concatenate([rescaled(each.first, each.scale, self.scale) for each in mine]),
+            np.concatenate([rescaled(each.second, each.scale, self.scale) for each in mine]),
+        ]
+        at = np.concatenate([each.marks for each in mine])
+        if len(mine) > 1:
+            # Batches of one kind from two sources may interleave; of equal times the later batch counts.
+            order = np.argsort(ts, kind="stable")
+            ts, at, values = ts[order], at[order], [each[order] for each in values]
+        index = np.searchsorted(at, marks, side="right") - 1
+        known = index >= 0
+        columns = (ts, *values)
+        if known[0]:
+            return tuple(each[index] for each in columns)  # type: ignore[return-value]
+        return tuple(  # type: ignore[return-value]
+            np.where(known, each[index], np.int64(value)) for each, value in zip(columns, before, strict=True)
+        )
+
+    def _grow(self, scale: int) -> None:
+        factor = 10 ** (scale - self.scale)
+        self.last, self.bid, self.ask = self.last * factor, self.bid * factor, self.ask * factor
+        self.scale = scale
+
+
+def prices_message(tracks: dict[str, PriceTrack]) -> Prices | None:
+    """Drain the tracks into one message, rows by mark, then instrument; None when nothing came."""
+    keys = sorted(key for key, track in tracks.items() if track.updates)
+    if not keys:
+        return None
+    drained = [tracks[key].drain() for key in keys]
+    index: NDArray[np.int32] = np.repeat(
+        np.arange(len(keys), dtype=np.int32), [len(columns[0]) for columns in drained]
+    )
+    ts, ts_data, last, bid, ask = (np.concatenate(columns) for columns in zip(*drained, strict=True))
+    if len(keys) > 1 and len(ts) > len(keys):
+        order = np.lexsort((index, ts))
+        index, ts, ts_data = index[order], ts[order], ts_data[order]
+        last, bid, ask = last[order], bid[order], ask[order]
+    return Prices(
+        instruments=tuple(keys),
+        scales=tuple(tracks[key].scale for key in keys),
+        index=index, ts=ts, ts_data=ts_data, last=last, bid=bid, ask=ask,
+    )  # fmt: skip
