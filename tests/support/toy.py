@@ -97,7 +97,12 @@ class ToyStage:
             return [CancelRequested(order_id=key, strategy="toy", instrument=INSTRUMENT, ts=ts, reason="toy")]
         return [
             OrderAccepted(
-                order_id=key, strategy="toy", instrument=INSTRUMENT, number=self.outputs, ts=ts, venue_order_id=key
+                order_id=key,
+                strategy="toy",
+                instrument=INSTRUMENT,
+                number=self.outputs,
+                ts=ts,
+                venue_order_id=key,
             )
         ]
 

@@ -59,7 +59,7 @@ class StageDriver:
 
     def __init__(self, producer: str, stage: Stage) -> None:
         place = PLACES[producer]
-        assert place.upstream is not None  # noqa: S101
+        assert place.upstream is not None
         self.producers = (producer,)
         self.families: tuple[Family, ...] = (*place.others, place.upstream)
         self._producer = producer

@@ -56,6 +56,7 @@ class StageService:
         self._pending: Snapshot | None = None
         self._snapshot_at = time.monotonic()
         self._saving: asyncio.Task[None] | None = None
+        self._letters: set[asyncio.Task[None]] = set()
         self.health = Health(name)
         self.on_output: Callable[[str, Message], None] | None = None
         """Called with each output as it is made: fused ingest learns of `done` without the log."""
@@ -123,7 +124,7 @@ class StageService:
 
     def _read_back(self) -> bool:
         own = self._own
-        assert own is not None  # noqa: S101
+        assert own is not None
         busy = False
         while (delivered := own.poll()) is not None:
             origin = delivered.origin

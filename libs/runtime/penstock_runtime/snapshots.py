@@ -57,7 +57,7 @@ class SnapshotStore:
 
     async def save(self, name: str, snapshot: Snapshot) -> int:
         """Replace the service's snapshot; returns its size in bytes. Unavailable when it was not stored."""
-        assert self._store is not None, "open the store first"  # noqa: S101
+        assert self._store is not None, "open the store first"
         data = zlib.compress(adapter(Snapshot).dump_json(snapshot), 1)
         try:
             await self._store.put(name, data)
@@ -67,7 +67,7 @@ class SnapshotStore:
 
     async def load(self, name: str) -> Snapshot | None:
         """The newest snapshot, or None when there is none. Halt when it cannot be read."""
-        assert self._store is not None, "open the store first"  # noqa: S101
+        assert self._store is not None, "open the store first"
         try:
             found = await self._store.get(name)
         except (ObjectNotFoundError, NotFoundError):

@@ -11,7 +11,15 @@ from penstock_kernel.chain import Chain
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime.drivers import ChainDriver, StageDriver
 from penstock_runtime.log import Log
-from tests.support.runtime import Running, market_writer, new_session, settings_for, start_service, taken, write
+from tests.support.runtime import (
+    Running,
+    market_writer,
+    new_session,
+    settings_for,
+    start_service,
+    taken,
+    write,
+)
 from tests.support.toy import ToyStage, market, toy_stages
 
 INTERVALS = 60
@@ -91,7 +99,7 @@ async def test_services_killed_and_restarted_put_out_the_same(
             name = chance.choice(names)
             await services[name].kill()
             services[name] = await start(name)
-    
+
     reader = await log.reader(("feat", "sig", "ord", "ven"))
     assert await taken(reader, last) == expected(INTERVALS)
     for service in services.values():

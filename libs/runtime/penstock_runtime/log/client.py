@@ -45,7 +45,7 @@ class LogClient(Client):
     ) -> None:
         sink = self._sinks.get(sid)
         if sink is None:
-            await super()._process_msg(sid, subject, reply, data, headers)
+            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
             return
         sink(subject.decode(), reply.decode(), headers or b"", data)
 

@@ -19,10 +19,12 @@ from penstock_runtime.errors import LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.cursor import Cursor
+from penstock_runtime.log.delivery import Delivered
 from penstock_runtime.log.reader import LogReader
 
 _log = structlog.get_logger(__name__)
 
+DEAD_LETTERS = "DLQ"
 Callback = Callable[[str, bytes], Awaitable[None]]
 
 
@@ -57,7 +59,7 @@ class Log:
             _log.warning("log_disconnected", name=name)
 
         async def failed(error: Exception) -> None:
-            _log.warning("log_error", name=name, error=str(error) or type(error).__name__)
+            _log.warning("log_error", name=name, error=reason(error))
 
         try:
             await client.connect(
@@ -65,7 +67,7 @@ class Log:
                 name=f"penstock-{name}",
                 pending_size=0,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.1,
+                reconnect_time_wait=0.1,  # type: ignore[arg-type]  # it sleeps so long: fractions will do
                 allow_reconnect=True,
                 connect_timeout=5,
                 reconnected_cb=reconnected,
@@ -73,12 +75,13 @@ class Log:
                 error_cb=failed,
             )
         except (NatsError, NoServersError, OSError, TimeoutError) as error:
-            raise Unavailable(f"no log at {url}: {error or type(error).__name__}") from error
+            raise Unavailable(f"no log at {url}: {reason(error)}") from error
         log = cls(client, partition)
         return log
 
     async def declare(self, limits: StreamLimits) -> None:
-        """Create the partition's stream if it is absent. Never changes one that is there."""
+        """Create the partition's streams where they are absent. Never changes one that is there."""
+        await self._declare_dead_letters()
         try:
             await self.js.stream_info(self.stream)
         except NotFoundError:
@@ -96,6 +99,31 @@ class Log:
                     allow_direct=True,
                 )
             )
+
+    async def _declare_dead_letters(self) -> None:
+        try:
+            await self.js.stream_info(DEAD_LETTERS)
+        except NotFoundError:
+            await self.js.add_stream(
+                StreamConfig(name=DEAD_LETTERS, subjects=["dlq.>"], max_age=30 * 86_400.0, max_bytes=1 << 28)
+            )
+
+    async def dead_letter(self, delivered: Delivered, why: str) -> None:
+        """Keep an unreadable message of md, feat or sig, with the reason, for `penstock dlq`.
+
+        Unavailable when it cannot be stored.
+        """
+        subject = f"dlq.p{self.partition}.{delivered.family}"
+        block = {
+            **delivered.headers,
+            "penstock-reason": " ".join(why.split())[:1000],
+            "penstock-subject": delivered.subject,
+            "penstock-sequence": str(delivered.sequence),
+        }
+        try:
+            await self.js.publish(subject, delivered.data, headers=block, timeout=5)
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
 
     async def reader(self, families: Sequence[Family], cursor: Cursor | None = None) -> LogReader:
         """Read families in log order from a cursor, or from the session's genesis."""
@@ -162,7 +190,7 @@ class Log:
                 subject, codec.encode(message), headers=headers.parse(block), timeout=5
             )
         except (NatsError, APIError, TimeoutError) as error:
-            raise Unavailable(f"{subject} was not stored: {error or type(error).__name__}") from error
+            raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
         return ack.seq
 
     async def publish_core(self, subject: str, data: bytes) -> None:
@@ -189,3 +217,8 @@ class Log:
 def session_subject(partition: int, phase: str) -> str:
     """Where genesis and end messages go."""
     return subjects.subject(partition, "ctl", 1, "session", f"{phase}.{subjects.NONE}")
+
+
+def reason(error: BaseException) -> str:
+    """The error in words; some of the client's have none."""
+    return str(error) or type(error).__name__

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from penstock_contracts import codec, headers, subjects
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.headers import Origin
 
@@ -30,7 +30,7 @@ class Delivered:
     block: bytes
     """The header block as stored."""
     data: bytes
-    family: str = field(init=False)
+    family: Family = field(init=False)
     kind: str = field(init=False)
     origin: Origin | None = field(init=False)
 

@@ -54,7 +54,7 @@ class LogReader:
         if self._control:
             inside = f"p{self._log.partition}.ctl.>"
             filters = [each for each in filters if each == inside or ".ctl." not in each]
-        self._consumer = await self._log.consumer(list(dict.fromkeys(filters)), lambda: self.wake.set())
+        self._consumer = await self._log.consumer(list(dict.fromkeys(filters)), self.wake.set)
         await self._consumer.start(self._start.sequence, self._start.digest)
 
     async def stop(self) -> None:
@@ -94,7 +94,7 @@ class LogReader:
         when the consumer found another log, UnreadableMessage for a broken envelope.
         """
         consumer = self._consumer
-        assert consumer is not None, "start the reader first"  # noqa: S101
+        assert consumer is not None, "start the reader first"
         while (raw := consumer.take()) is not None:
             self._sequence = raw[0]
             self._last = raw[1:]

@@ -126,7 +126,7 @@ class NumberedWriter:
     def read_back(self, delivered: Delivered) -> None:
         """Take note of one of our outputs found in the log: it is confirmed, and compared."""
         origin = delivered.origin
-        assert origin is not None  # noqa: S101  (the reader takes only numbered ones)
+        assert origin is not None
         self.confirmed = origin.index
         self._moved_at = time.monotonic()
         if origin.index > self.made:
