@@ -88,7 +88,7 @@ class EmbeddedNats(EmbeddedServer):
     def _url(self, secret: str, port: int) -> str:
         return f"nats://{secret}@{HOST}:{port}"
 
-    async def _prepare(self, lock_descriptor: int) -> None:  # noqa: ARG002
+    async def _prepare(self, lock_descriptor: int) -> None:
         nats_server_path()
         self.store_dir.mkdir(exist_ok=True)
 
