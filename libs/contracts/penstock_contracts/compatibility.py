@@ -70,13 +70,14 @@ def _compare_one(path: str, old: Schema, new: Schema) -> Iterator[str]:
 
 def _properties(path: str, old: Schema, new: Schema) -> Iterator[str]:
     before, after = old.get("properties", {}), new.get("properties", {})
-    required = set(new.get("required", ())) - set(old.get("required", ()))
+    required = set(new.get("required", ()))
+    newly_required = required - set(old.get("required", ()))
     for name in before:
         where = f"{path}.{name}" if path else name
         if name not in after:
             yield f"{where}: removed"
             continue
-        if name in required:
+        if name in newly_required:
             yield f"{where}: was optional and is required"
         yield from _compare(where, before[name], after[name])
     for name in after:
