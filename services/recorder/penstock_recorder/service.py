@@ -1,0 +1,191 @@
+"""The recorder: reads every family of the log and writes it to the database, each message once.
+
+A batch of rows and the place in the log after it are one transaction; whatever is cut off (this
+process, the database, the connection) therefore happens again from that place, or has happened.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from penstock_contracts.base import FAMILIES
+from penstock_contracts.errors import UnreadableMessage
+from penstock_runtime.errors import SessionOver, UnreadableHalt
+from penstock_runtime.health import Health, progress_subject, report_for_ever
+from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from penstock_runtime.store.cursors import CursorKey, CursorMoved, StoredCursor
+from penstock_runtime.store.pool import Pool
+
+from penstock_recorder.config import RecorderConfig
+from penstock_recorder.database import Database
+from penstock_recorder.rows import NOT_STORED, Projection
+
+_log = structlog.get_logger(__name__)
+
+NAME = "recorder"
+QUARANTINED = frozenset({"md", "feat", "sig"})
+"""Families whose unreadable messages are kept as they are; of any other, one stops the recorder."""
+_BREATHE_EVERY = 256
+_IDLE_S = 0.1
+_DRAIN_S = 5.0
+
+
+class Recorder:
+    """Projects one partition's log into the database, from where it stopped."""
+
+    def __init__(self, log: Log, pool: Pool, postgres_url: str, config: RecorderConfig, session: str) -> None:
+        self._log = log
+        self._config = config
+        self._session = session
+        self._database = Database(
+            pool, postgres_url, CursorKey(session, NAME, log.partition), config.retry_interval_ms_max / 1000
+        )
+        self._committed: StoredCursor | None = None
+        self._projection = Projection(session)
+        self.health = Health(NAME)
+
+    @property
+    def committed(self) -> StoredCursor | None:
+        """How far the session is recorded; None before anything is."""
+        return self._committed
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record until `stop` is set, then write what was read.
+
+        Raises SessionOver when another session began, Halt for what must not be passed over.
+        """
+        reports = [
+            asyncio.create_task(self._tell_regularly(), name="progress"),
+            asyncio.create_task(report_for_ever(self.health, self._log, self._refresh), name="health"),
+        ]
+        working = asyncio.create_task(self._work(stop), name="recorder")
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            # While the database is away there is nothing to wait for: the log keeps what is not written.
+            async with asyncio.timeout(_DRAIN_S if not working.done() else None):
+                await working
+        except TimeoutError:
+            _log.warning("stopped_unwritten", error="the database is away; the log keeps what is missing")
+        finally:
+            for task in (working, stopped, *reports):
+                task.cancel()
+            await asyncio.gather(working, stopped, *reports, return_exceptions=True)
+        self.health.state = "stopped"
+        await self.health.send(self._log)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        await self._database.prepare()
+        while not stop.is_set():
+            try:
+                async with self._reader() as reader:
+                    await self._record(reader, stop)
+            except CursorMoved as moved:
+                # Another recorder was faster, or the database came back without its last moments.
+                _log.warning("cursor_moved", error=str(moved))
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[LogReader]:
+        stored = await self._database.cursor()
+        self._committed = stored
+        self._projection = Projection(self._session, stored.mark if stored else 0)
+        reader = await self._log.reader(FAMILIES, Cursor.from_json(stored.cursor) if stored else None)
+        self.health.state = "running"
+        _log.info("recording", session=self._session, sequence=stored.sequence if stored else 0)
+        try:
+            yield reader
+        finally:
+            await reader.stop()
+
+    async def _record(self, reader: LogReader, stop: asyncio.Event) -> None:
+        over: SessionOver | None = None
+        stopping = False
+        while over is None and not stopping:
+            stopping = stop.is_set()
+            try:
+                await self._collect(reader, stop)
+            except SessionOver as error:
+                over = error
+            await self._flush(reader)
+        if over is not None:
+            raise over
+
+    async def _collect(self, reader: LogReader, stop: asyncio.Event) -> None:
+        """Take messages until the batch is full or old enough; when stopping, those that wait."""
+        clock = asyncio.get_running_loop().time
+        messages = size = 0
+        due = float("inf")
+        while messages < self._config.batch_messages_max and size < self._config.batch_bytes_max:
+            delivered = _poll(reader)
+            if delivered is not None:
+                if not messages:
+                    due = clock() + self._config.batch_interval_ms / 1000
+                messages += 1
+                size += len(delivered.data)
+                self._project(delivered)
+                if messages % _BREATHE_EVERY == 0:
+                    await asyncio.sleep(0)
+            elif stop.is_set() or clock() >= due:
+                break
+            else:
+                await reader.wait(min(_IDLE_S, max(due - clock(), 0.001)))
+        self.health.events += messages
+        self.health.lag = reader.backlog
+
+    def _project(self, delivered: Delivered) -> None:
+        family, kind = delivered.family, delivered.kind
+        if (family, kind) in NOT_STORED:
+            return
+        try:
+            self._projection.take(delivered.sequence, delivered.decode())
+        except UnreadableMessage as error:
+            if family not in QUARANTINED:
+                raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
+            self.health.errors += 1
+            self.health.error = str(error)
+            _log.warning(
+                "quarantined", subject=delivered.subject, sequence=delivered.sequence, why=str(error)
+            )
+            self._projection.quarantine(delivered.sequence, family, kind, str(error), delivered.data)
+        if self._projection.session != self._session:
+            raise SessionOver(f"the log's session is {self._projection.session}, not {self._session}")
+
+    async def _flush(self, reader: LogReader) -> None:
+        """Write what was collected, and the place after it."""
+        before = self._committed.sequence if self._committed else None
+        cursor = reader.cursor()
+        if before == cursor.sequence or not cursor.digest:  # nothing was read
+            return
+        after = StoredCursor(self._session, cursor.sequence, self._projection.mark, cursor.to_json())
+        await self._database.write(self._projection.drain(), before, after)
+        self._committed = after
+        await self._tell()
+
+    async def _tell(self) -> None:
+        if self._committed is not None:
+            place = {"mark": self._committed.mark, "sequence": self._committed.sequence}
+            await self._log.publish_core(progress_subject(self._log.partition), json.dumps(place).encode())
+
+    async def _tell_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.progress_interval_ms / 1000)
+            await self._tell()
+
+    def _refresh(self) -> None:
+        committed = self._committed
+        self.health.mark = committed.mark if committed else 0
+        self.health.view = {
+            "sequence": committed.sequence if committed else 0,
+            "rows": self._database.rows,
+            "transactions": self._database.transactions,
+            "database": "away" if self._database.away else "there",
+        }
+
+
+def _poll(reader: LogReader) -> Delivered | None:
+    try:
+        return reader.poll()
+    except UnreadableMessage as error:
+        raise UnreadableHalt(f"envelope of the message at {reader.sequence}: {error}") from error
