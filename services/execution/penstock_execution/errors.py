@@ -1,0 +1,21 @@
+"""What can go wrong in execution. Each leaf says what becomes of it."""
+
+
+class ExecutionError(Exception):
+    """Root of this package's errors."""
+
+
+class IllegalTransition(ExecutionError):
+    """An event that an order's state does not allow: nothing was changed, whoever sent it is wrong; halts."""
+
+
+class RepeatedOrder(ExecutionError):
+    """An approval whose order id is already in use: the input is not what risk wrote; halts."""
+
+
+class UnsupportedData(ExecutionError):
+    """Market data that the paper venue cannot match against yet; halts before it would misprice a fill."""
+
+
+class UnsupportedSetting(ExecutionError):
+    """A setting that the data of the run cannot support; the run refuses it."""

@@ -1,0 +1,102 @@
+"""What the paper venue remembers. Plain dataclasses: a snapshot is their JSON."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.types import NEVER, Liquidity, MarketStatus
+from penstock_kernel.money import from_scaled
+
+from penstock_execution.config import DataKind
+from penstock_execution.states import Event
+
+
+@dataclass(slots=True)
+class VenueOrder:
+    """An order as the venue sees it."""
+
+    order_id: str
+    arrival: int
+    """Counts the orders sent to the venue, from 1: time priority between equal effect times."""
+    sign: int
+    """+1 buy, -1 sell."""
+    limit: Decimal | None
+    """None: at market."""
+    immediate: bool
+    """IOC: what the first datum after its effect does not fill is cancelled."""
+    left: Decimal
+    ts_effect: int
+    """A datum stamped later can fill it, ns."""
+    ts_cancel: int = NEVER
+    """A datum stamped later cannot fill it any more, ns."""
+    cancel_reason: str = ""
+    resting: bool = False
+    """A limit that could not take, and therefore rests from then on."""
+    queue: Decimal | None = None
+    """What must trade at its price before it does; None: not known, only a trade through fills it."""
+    answers: int = 0
+    """Counts what the venue said about it."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """Something that happened at the venue, and when we get to know it."""
+
+    order_id: str
+    arrival: int
+    sequence: int
+    event: Event
+    ts: int
+    ts_known: int
+    reason: str = ""
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    """Of a fill, like `price` and all that follows."""
+    fee: Decimal = Decimal(0)
+    fee_currency: str = ""
+    liquidity: Liquidity = Liquidity.TAKER
+    left: Decimal = Decimal(0)
+
+
+@dataclass(slots=True)
+class Market:
+    """One instrument: what its data last said, and our orders in it in order of arrival."""
+
+    instrument: Instrument
+    status: MarketStatus
+    kind: DataKind | None = None
+    """The best kind of data seen: the one that fills orders."""
+    bar_interval: int = 0
+    """Of the shortest bars seen, which are those that fill orders, ns; 0: none seen."""
+    last: int = 0
+    """Last price, scaled; 0: none yet."""
+    last_scale: int = 0
+    ts_last: int = 0
+    """Event time of the last datum, ns."""
+    sizes: list[int] = field(default_factory=list)
+    """Sizes of the last trades, scaled: they estimate the queue."""
+    sizes_scale: int = 0
+    orders: list[VenueOrder] = field(default_factory=list)
+
+    @property
+    def price(self) -> Decimal | None:
+        """The last price, if there was one."""
+        return from_scaled(self.last, self.last_scale) if self.last else None
+
+    @property
+    def trading(self) -> bool:
+        """Whether anything can fill."""
+        return self.status is MarketStatus.TRADING
+
+
+@dataclass(slots=True)
+class PaperState:
+    """The whole venue."""
+
+    markets: dict[str, Market] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    """On their way to us."""
+    arrivals: int = 0
+    """Orders that were sent to the venue."""
+    ts_ended: int | None = None
+    """The mark after which there is no data any more, ns."""

@@ -1,0 +1,118 @@
+"""Matching against trades."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil, floor
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from penstock_contracts.columns import I64
+from penstock_contracts.market import TradeBatch
+from penstock_contracts.types import Liquidity
+from penstock_kernel.money import ZERO, from_scaled
+
+from penstock_execution.config import QUEUE_TRADES_DEFAULT, PaperConfig
+from penstock_execution.paper.matching import Claim, Offer
+from penstock_execution.paper.pricing import taking_price
+from penstock_execution.paper.scan import first_candidate
+from penstock_execution.paper.state import Market, VenueOrder
+
+
+@dataclass(frozen=True, slots=True)
+class TradeMatcher:
+    """Fills by trades: the next one fills what takes, one at or beyond its limit what rests."""
+
+    config: PaperConfig
+    kind: Literal["trade"] = "trade"
+
+    def counts(self, _market: Market, _batch: TradeBatch, /) -> bool:
+        """Always: nothing better is matched against yet."""
+        return True
+
+    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
+        """See `Matcher`."""
+
+        def reached(order: VenueOrder, rows: slice) -> NDArray[Any]:
+            assert order.limit is not None
+            scaled = order.limit.scaleb(batch.price_scale)
+            return batch.price[rows] <= floor(scaled) if order.sign > 0 else batch.price[rows] >= ceil(scaled)
+
+        return first_candidate(batch.ts_init, batch.ts_init, orders, start, reached)
+
+    def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
+        """Those in effect before the trade and not cancelled before it."""
+        ts = int(batch.ts_init[row])
+        return [order for order in orders if order.ts_effect < ts <= order.ts_cancel]
+
+    def offer(self, market: Market, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> Offer:
+        """See `Matcher`; what is available is the trade's size."""
+        price = from_scaled(int(batch.price[row]), batch.price_scale)
+        size = from_scaled(int(batch.size[row]), batch.size_scale)
+        claims = []
+        for order in orders:
+            if not order.resting:
+                if order.limit is None or order.sign * (order.limit - price) > 0:
+                    cost = taking_price(price, order.sign, order.limit, self.config)
+                    claims.append(Claim(order, cost, Liquidity.TAKER))
+                    continue
+                if order.immediate:
+                    continue
+                order.resting = True
+                order.queue = self._queue_ahead(market, batch, row)
+            claim = _resting_claim(order, price, size)
+            if claim is not None:
+                claims.append(claim)
+        return Offer(claims, price, size)
+
+    def fill_time(self, batch: TradeBatch, row: int, _order: VenueOrder, /) -> int:
+        """The trade's."""
+        return int(batch.ts_init[row])
+
+    def remember(self, market: Market, batch: TradeBatch) -> None:
+        """The last price, its time, and the last sizes."""
+        market.last = int(batch.price[-1])
+        market.last_scale = batch.price_scale
+        market.ts_last = int(batch.ts_init[-1])
+        market.sizes, market.sizes_scale = self._recent_sizes(market, batch.size, batch.size_scale)
+
+    @property
+    def _queue_trades(self) -> int:
+        configured = self.config.queue_trades
+        return QUEUE_TRADES_DEFAULT if configured is None else configured
+
+    def _queue_ahead(self, market: Market, batch: TradeBatch, row: int) -> Decimal | None:
+        """The size of the last trades before the row; None where there were none to measure it by."""
+        if self._queue_trades == 0:
+            return ZERO
+        sizes, scale = self._recent_sizes(market, batch.size[:row], batch.size_scale)
+        return from_scaled(sum(sizes), scale) if sizes else None
+
+    def _recent_sizes(self, market: Market, sizes: I64, scale: int) -> tuple[list[int], int]:
+        """The last sizes at one scale: those that the market remembers, then the new ones."""
+        count = self._queue_trades
+        if count == 0:
+            return [], scale
+        fresh: list[int] = sizes[-count:].tolist()
+        known = market.sizes
+        if known and scale > market.sizes_scale:
+            factor = 10 ** (scale - market.sizes_scale)
+            known = [size * factor for size in known]
+        elif known and scale < market.sizes_scale:
+            factor = 10 ** (market.sizes_scale - scale)
+            fresh = [size * factor for size in fresh]
+            scale = market.sizes_scale
+        return [*known, *fresh][-count:], scale
+
+
+def _resting_claim(order: VenueOrder, price: Decimal, size: Decimal) -> Claim | None:
+    """Through its limit all of the trade, at its limit what the queue ahead leaves."""
+    assert order.limit is not None
+    beyond = order.sign * (order.limit - price)
+    if beyond > 0:
+        order.queue = ZERO
+        return Claim(order, order.limit, Liquidity.MAKER)
+    if beyond < 0 or order.queue is None:
+        return None
+    ahead = min(order.queue, size)
+    order.queue -= ahead
+    return Claim(order, order.limit, Liquidity.MAKER, ahead) if ahead < size else None
