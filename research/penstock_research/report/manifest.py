@@ -3,6 +3,8 @@
 from hashlib import sha256
 from typing import Any
 
+from penstock_contracts.instrument import Instrument
+from penstock_kernel.session import SessionConfig
 from pydantic import BaseModel, ConfigDict
 
 FILES = ("final_report.json", "events.jsonl", "metrics.json", "metrics.csv")
@@ -43,6 +45,10 @@ class Manifest(BaseModel):
     platform: str
     files: dict[str, str] = {}
     """SHA-256 of each file of the report."""
+
+    def instruments(self) -> dict[str, Instrument]:
+        """The session's instruments by key."""
+        return SessionConfig.model_validate(self.config["session"]).by_key
 
 
 def digest(content: bytes) -> str:

@@ -1,0 +1,69 @@
+"""Round trips: what a strategy did in an instrument from flat, or from a flip, to flat or the next flip."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.venue import Fill
+from penstock_kernel.ledger import Contract, Position, RoundTrip
+from penstock_kernel.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One closed trade."""
+
+    strategy: str
+    instrument: str
+    side: Literal["long", "short"]
+    ts_open: int
+    ts_close: int
+    currency: str
+    """Settlement currency."""
+    pnl: Decimal
+    """Realised, without fees."""
+    fees: Decimal | None
+    """None when some were paid in another currency: then the net is not one number."""
+
+    @property
+    def net(self) -> Decimal | None:
+        """PnL after fees: what decides whether the trade won."""
+        return None if self.fees is None else self.pnl - self.fees
+
+
+def round_trips(fills: Iterable[Fill], instruments: Mapping[str, Instrument]) -> list[Trip]:
+    """The closed trades of fills in event order, in the order of their ends."""
+    positions: dict[tuple[str, str], Position] = {}
+    opened_at: dict[tuple[str, str], int] = {}
+    trips: list[Trip] = []
+    for fill in fills:
+        key = (fill.strategy, fill.instrument)
+        position = positions.get(key)
+        if position is None:
+            position = positions[key] = Position(Contract.of(instruments[fill.instrument]))
+        held = position.quantity
+        effect = position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
+        if effect.round_trip is not None:
+            times = (opened_at[key], fill.ts)
+            trips.append(_trip(key, held, times, effect.round_trip, position.contract.currency))
+        if held == 0 or effect.round_trip is not None:
+            opened_at[key] = fill.ts
+    return trips
+
+
+def _trip(
+    key: tuple[str, str], held: Decimal, times: tuple[int, int], closed: RoundTrip, currency: str
+) -> Trip:
+    foreign = any(paid_in != currency for paid_in in closed.fees)
+    return Trip(
+        strategy=key[0],
+        instrument=key[1],
+        side="long" if held > 0 else "short",
+        ts_open=times[0],
+        ts_close=times[1],
+        currency=currency,
+        pnl=closed.pnl_realized,
+        fees=None if foreign else closed.fees.get(currency, ZERO),
+    )
