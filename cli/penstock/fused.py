@@ -1,14 +1,23 @@
 """All stages in one process: the same messages in the same log, one hop instead of four."""
 
+import asyncio
+
+from penstock_contracts.base import Message
+from penstock_contracts.interval import Done
 from penstock_execution.config import ExecutionConfig
 from penstock_execution.stage import ExecutionStage
 from penstock_features.config import FeaturesConfig
 from penstock_features.stage import FeaturesStage
+from penstock_ingest.build import build_schedule
+from penstock_ingest.config import IngestConfig
+from penstock_ingest.service import IngestService
 from penstock_kernel.stage import Stage
 from penstock_risk.config import RiskConfig
 from penstock_risk.stage import RiskStage
 from penstock_runtime.drivers import ChainDriver
+from penstock_runtime.service import StageService
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.shell import run_shell
 from penstock_strategy.config import StrategyConfig
 from penstock_strategy.stage import StrategyStage
 
@@ -24,6 +33,36 @@ def stages(settings: ServiceSettings) -> dict[str, Stage]:
     }
 
 
-def build(settings: ServiceSettings) -> ChainDriver:
-    """The chain of all stages."""
-    return ChainDriver(stages(settings))
+class FusedService:
+    """Ingest and the chain of stages side by side in one event loop."""
+
+    def __init__(self, log: Log, settings: ServiceSettings) -> None:
+        config = settings.section("ingest", IngestConfig)
+        schedule = build_schedule(config, settings.session)
+        self._ingest = IngestService(log, settings, config, schedule, stages_here=True)
+        self._stages = StageService("fused", ChainDriver(stages(settings)), log, settings)
+        self._stages.on_output = self._note
+
+    def _note(self, producer: str, index: int, message: Message) -> None:
+        if isinstance(message, Done):
+            self._ingest.note_done(producer, index, message)
+
+    async def start(self) -> None:
+        """Start the stages, then what feeds them."""
+        await self._stages.start()
+        await self._ingest.start()
+
+    async def run(self) -> None:
+        """Run both; what fails stops the other."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stages.run())
+            group.create_task(self._ingest.run())
+
+    def stop(self) -> None:
+        """Stop releasing, drain the stages."""
+        self._ingest.stop()
+        self._stages.stop()
+
+
+if __name__ == "__main__":
+    run_shell("fused", FusedService)

@@ -1,25 +1,20 @@
 """The service loop: read one family at a time, feed the driver, publish, confirm, snapshot."""
 
 import asyncio
-import gc
-import signal
-import sys
 import time
 from collections.abc import Callable
 
 import structlog
-import uvloop
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_kernel.topology import PLACES
 
-from penstock_runtime import logs
 from penstock_runtime.drivers import Driver
-from penstock_runtime.errors import Halt, RuntimeFailure, SessionOver, Unavailable, UnreadableHalt
+from penstock_runtime.errors import Halt, Unavailable, UnreadableHalt
 from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.writer import Cause, Output
-from penstock_runtime.settings import ServiceSettings, load
+from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.snapshots import VERSION, Snapshot, SnapshotStore
 from penstock_runtime.version import code_hash
 
@@ -58,8 +53,8 @@ class StageService:
         self._saving: asyncio.Task[None] | None = None
         self._letters: set[asyncio.Task[None]] = set()
         self.health = Health(name)
-        self.on_output: Callable[[str, Message], None] | None = None
-        """Called with each output as it is made: fused ingest learns of `done` without the log."""
+        self.on_output: Callable[[str, int, Message], None] | None = None
+        """Called with producer, number and output as it is made: a fused ingest learns of `done` by it."""
 
     async def start(self) -> None:
         """Restore the last snapshot and begin to read. Raises what makes that impossible."""
@@ -165,7 +160,7 @@ class StageService:
             )
             self.health.outputs += output is not None
             if self.on_output is not None:
-                self.on_output(producer, message)
+                self.on_output(producer, self._writers[producer].made, message)
 
     def _decode(self, delivered: Delivered) -> Message | None:
         if delivered.kind == "approved" and delivered.received_ns and self.health.state == "running":
@@ -251,49 +246,3 @@ class StageService:
         health.mark = self._driver.last_mark
         health.lag = sum(reader.backlog for reader in self._readers.values())
         health.view = self._driver.describe()
-
-
-def run_service(name: str, build: Callable[[ServiceSettings], Driver]) -> None:
-    """Run a stage's service as this process; exits with the documented code."""
-    sys.exit(uvloop.run(_main(name, build)))
-
-
-async def _main(name: str, build: Callable[[ServiceSettings], Driver]) -> int:
-    try:
-        settings = load()
-    except RuntimeFailure as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  (there is no log yet)
-        return error.exit_code
-    logs.configure(name, settings.log_file)
-    try:
-        driver = build(settings)
-        log = await Log.connect(settings.nats_url, partition=settings.session.partition, name=name)
-        service = StageService(name, driver, log, settings)
-        await service.start()
-        install_stop(service.stop)
-        tame_collector()
-        await service.run()
-        await log.close()
-    except SessionOver as error:
-        _log.info("session_over", reason=str(error))
-    except RuntimeFailure as error:
-        _log.error("stopped", error=str(error), kind=type(error).__name__)
-        return error.exit_code
-    except Exception:
-        _log.exception("crashed")
-        return 1
-    return 0
-
-
-def install_stop(stop: Callable[[], None]) -> None:
-    """Have SIGTERM and SIGINT drain. (A terminal's Ctrl-C reaches the launcher, which decides.)"""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
-
-
-def tame_collector() -> None:
-    """What was imported lives as long as the process: keep the collector from walking it."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

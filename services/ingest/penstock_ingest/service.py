@@ -1,0 +1,367 @@
+"""The shell of ingest: the one writer of market data and marks, and the door for commands."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections import deque
+from typing import Any
+
+import structlog
+from penstock_contracts.base import Message
+from penstock_contracts.codec import rows_of
+from penstock_contracts.control import Claim, Command, Session
+from penstock_contracts.interval import Done
+from penstock_contracts.market import BarBatch, Mark, QuoteBatch, TradeBatch
+from penstock_kernel.topology import PLACES, STAGES
+from penstock_runtime.errors import Superseded
+from penstock_runtime.health import Health, progress_subject, report_for_ever
+from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
+from penstock_runtime.log.consumer import OrderedConsumer
+from penstock_runtime.log.writer import Cause
+from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.version import code_hash
+
+from penstock_ingest.config import IngestConfig
+from penstock_ingest.killfile import KillFile
+from penstock_ingest.schedule import Schedule
+
+_log = structlog.get_logger(__name__)
+
+_RELEASED_MAX = 16
+"""Intervals on their way through the stages in a replay: flow control, no result depends on it."""
+_RECORDED_MAX = 4096
+"""Intervals that the recorder may be behind in a replay."""
+_TICK_S = 0.05
+_STILL_S = 3.0
+_ENDED_MAX = 2000
+"""Marks after the data within which everything must be flat."""
+
+
+class IngestService:
+    """Claims the market data, folds what earlier writers wrote, goes on from there."""
+
+    def __init__(
+        self,
+        log: Log,
+        settings: ServiceSettings,
+        config: IngestConfig,
+        schedule: Schedule,
+        *,
+        stages_here: bool = False,
+    ) -> None:
+        self._log = log
+        self._stages_here = stages_here
+        """The stages run in this process and report their `done` through `note_done`."""
+        self._settings = settings
+        self._config = config
+        self._schedule = schedule
+        self._wake = asyncio.Event()
+        self._writer = NumberedWriter(
+            log, "ingest", session_id=settings.session.session_id, config=settings.config_hash
+        )
+        self._own: LogReader | None = None
+        self._control: LogReader | None = None
+        self._done_consumer: OrderedConsumer | None = None
+        self._session_epoch = 0
+        self._seen_commands: set[str] = set()
+        self._commands: list[Command] = []
+        self._done: dict[str, Done] = {}
+        self._done_index: dict[str, int] = {}
+        self._unfinished: deque[int] = deque()
+        self._recorded = 0
+        self._unrecorded: deque[int] = deque()
+        self._released_after: dict[str, int] = {}
+        self._last: Mark | None = None
+        self._stop_reason = ""
+        self._ended_marks = 0
+        self._stopping = False
+        self._anchor: tuple[float, int] | None = None
+        self._kill_file = KillFile(settings.data_dir)
+        self.health = Health("ingest")
+
+    async def start(self) -> None:
+        """Read what earlier writers wrote, claim, and take over. Raises Superseded when another won."""
+        self._session_epoch = await self._log.genesis()
+        self._own = await self._reader(("md",))
+        self._control = await self._reader(("ctl",))
+        if not self._stages_here:
+            filters = [f"p{self._log.partition}.{PLACES[each].family}.*.done.>" for each in STAGES]
+            self._done_consumer = await self._log.consumer(filters, self._wake.set)
+            await self._done_consumer.start(self._session_epoch, "")
+        await self._log.subscribe_core(progress_subject(self._log.partition), self._on_progress)
+        while not self._own.at_tail:
+            self._fold()
+            await self._own.wait(0.05)
+        epoch = await self._claim(self._own)
+        if self._last is not None or self._released_after:
+            self._schedule.resume(self._last, self._released_after)
+        self._writer.begin(epoch, 0, 0)
+        self._writer.live = True
+        self.health.state = "running"
+        _log.info("claimed", epoch=epoch, mark=self._last.ts if self._last else 0, rows=self._released_after)
+
+    async def _reader(self, families: tuple[Any, ...]) -> LogReader:
+        reader = LogReader(self._log, families, Cursor(self._session_epoch))
+        reader.wake = self._wake
+        await reader.start()
+        return reader
+
+    async def _claim(self, own: LogReader) -> int:
+        counter = own.counter("ingest")
+        for _ in range(5):
+            claim = Claim(producer="ingest", nonce=secrets.token_hex(8), succeeds=counter.epoch)
+            sequence = await self._log.claim(claim)
+            while own.sequence < sequence:
+                self._fold()
+                await own.wait(0.05)
+            if counter.epoch == sequence:
+                return sequence
+        raise Superseded("other writers of market data keep claiming before this one")
+
+    def _fold(self) -> None:
+        own = self._own
+        assert own is not None
+        while (delivered := own.poll()) is not None:
+            message = delivered.decode()
+            if isinstance(message, Mark):
+                self._last = message
+                self._released_after = {}
+                self._seen_commands.update(each.command_id for each in message.commands)
+                self._ended_marks += message.ended
+            elif isinstance(message, TradeBatch | BarBatch | QuoteBatch):
+                rows = self._released_after.get(message.source, 0)
+                self._released_after[message.source] = rows + rows_of(message)
+
+    def stop(self) -> None:
+        """Stop here: the session goes on when ingest is started again."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Release data and marks until the session's end or `stop`."""
+        reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
+        ticker = asyncio.create_task(self._tick())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                self._listen()
+                wait_s = self._release()
+                self._writer.pump()
+                if self._over():
+                    await self._finish()
+                    return
+                if wait_s is None:
+                    await self._wake.wait()
+                elif wait_s > 0:
+                    await self._sleep(wait_s)
+                else:
+                    await asyncio.sleep(0)
+        finally:
+            reporter.cancel()
+            ticker.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(seconds, self._wake.set)
+        await self._wake.wait()
+        handle.cancel()
+
+    def _listen(self) -> None:
+        self._read_own()
+        control = self._control
+        assert control is not None
+        while (delivered := control.poll()) is not None:
+            if delivered.kind == "command":
+                self._admit(delivered)
+        consumer = self._done_consumer
+        while consumer is not None and (raw := consumer.take()) is not None:
+            delivered = Delivered(*raw)
+            origin = delivered.origin
+            if origin is not None and origin.epoch == self._session_epoch:
+                self.note_done(origin.producer, origin.index, delivered.decode())
+
+    def _read_own(self) -> None:
+        own = self._own
+        assert own is not None
+        while (delivered := own.poll()) is not None:
+            self._writer.read_back(delivered)
+        if own.counter("ingest").epoch != self._writer.epoch:
+            raise Superseded(
+                f"another ingest claimed the market data at {own.counter('ingest').epoch}; "
+                f"this one (epoch {self._writer.epoch}) writes no more"
+            )
+
+    def _admit(self, delivered: Delivered) -> None:
+        command = delivered.decode()
+        if not isinstance(command, Command) or command.command_id in self._seen_commands:
+            return
+        self._seen_commands.add(command.command_id)
+        if command.ts_expires < time.time_ns():
+            _log.warning("command_expired", command=command.command_id, verb=command.verb)
+            return
+        if command.verb == "stop" and not self._stop_reason:
+            self._stop_reason = command.reason or "operator"
+            self._schedule.end()
+        self._commands.append(command)
+
+    def note_done(self, producer: str, index: int, done: Done) -> None:
+        """Take note that a stage has ended an interval with its output `index`."""
+        known = self._done.get(producer)
+        if known is None or done.ts > known.ts:
+            self._done[producer] = done
+            self._done_index[producer] = index
+        finished = self._finished()
+        while self._unfinished and self._unfinished[0] <= finished:
+            self._unfinished.popleft()
+        self._wake.set()
+
+    def _finished(self) -> int:
+        """The mark up to which every stage has said `done`."""
+        return min((self._done[each].ts if each in self._done else 0) for each in STAGES)
+
+    async def _on_progress(self, _subject: str, data: bytes) -> None:
+        self._recorded = max(self._recorded, int(json.loads(data)["mark"]))
+        while self._unrecorded and self._unrecorded[0] <= self._recorded:
+            self._unrecorded.popleft()
+        self._wake.set()
+
+    def _release(self) -> float | None:
+        """Release what may be released now. Returns seconds until the next look, None to wait for news."""
+        if self._writer.unconfirmed > 2048:
+            return None
+        if self._schedule.over:
+            return self._release_end()
+        speed = self._config.speed_factor
+        if speed is None:
+            return self._release_interval() if self._may_release() else None
+        return self._release_paced(speed)
+
+    def _may_release(self) -> bool:
+        return len(self._unfinished) < _RELEASED_MAX and len(self._unrecorded) < _RECORDED_MAX
+
+    def _release_interval(self) -> float:
+        if not self._unfinished:
+            self._skip()
+        until = self._schedule.mark_ts
+        self._put_all(self._schedule.release(until))
+        self._put_mark()
+        return 0.0
+
+    def _release_end(self) -> float | None:
+        if self._unfinished:
+            return None
+        if self._ended_marks >= _ENDED_MAX:
+            raise RuntimeError(f"{_ENDED_MAX} marks after the data the account is still not flat")
+        self._put_mark()
+        return 0.0
+
+    def _release_paced(self, speed: float) -> float | None:
+        """Event time follows the wall clock; above 1x the stages must keep up within the window."""
+        if speed > 1 and not self._may_release():
+            return None
+        if self._anchor is None:
+            start = self._last.ts if self._last is not None else self._schedule.start
+            self._anchor = (time.monotonic(), start)
+        began, start = self._anchor
+        now = start + int((time.monotonic() - began) * 1e9 * speed)
+        while not self._schedule.over:
+            mark = self._schedule.mark_ts
+            self._put_all(self._schedule.release(min(now, mark)))
+            if mark > now or (speed > 1 and not self._may_release()):
+                break
+            self._put_mark()
+        if self._schedule.over:
+            return 0.0
+        due = self._schedule.mark_ts
+        upcoming = self._schedule.next_time
+        if upcoming is not None:
+            due = min(due, upcoming)
+        return max(0.0002, (due - now) / 1e9 / speed)
+
+    def _skip(self) -> None:
+        """Pass over empty intervals in which nobody would act."""
+        if (
+            len(self._done) < len(STAGES)
+            or not all(each.quiet for each in self._done.values())
+            or self._commands
+        ):
+            return
+        self._schedule.skip_to(min(each.next_due for each in done))
+
+    def _put_all(self, messages: list[Message]) -> None:
+        received = Cause(received_ns=time.time_ns())
+        for message in messages:
+            ts = getattr(message, "ts_init", 0)
+            self._writer.put(message, ts if isinstance(ts, int) else int(ts[-1]), received)
+        self.health.outputs += len(messages)
+
+    def _put_mark(self) -> None:
+        commands, self._commands = tuple(self._commands), []
+        mark = self._schedule.close(commands)
+        self._ended_marks += mark.ended
+        self._last = mark
+        self._unfinished.append(mark.ts)
+        self._unrecorded.append(mark.ts)
+        self._writer.put(mark, mark.ts, Cause(received_ns=time.time_ns()))
+
+    def _over(self) -> bool:
+        """Everything was released, every stage has answered, and risk is flat."""
+        risk = self._done.get("risk")
+        if risk is None or self._last is None:
+            return False
+        if risk.stop and risk.flat and not self._stop_reason:
+            self._stop_reason = risk.stop
+        if risk.stop and risk.flat and not self._schedule.over:
+            self._schedule.end()
+        return bool(self._ended_marks) and not self._unfinished and risk.flat and risk.ts == self._last.ts
+
+    async def _finish(self) -> None:
+        while self._writer.unconfirmed:
+            self._wake.clear()
+            self._read_own()
+            self._writer.pump()
+            if self._writer.unconfirmed:
+                await self._wake.wait()
+        session = self._settings.session
+        await self._log.write_session(
+            Session(
+                phase="end",
+                session_id=session.session_id,
+                ts=time.time_ns(),
+                config_hash=self._settings.config_hash,
+                code_hash=code_hash(),
+                stop_reason=self._stop_reason or self._schedule.end_reason,
+                outputs={"ingest": self._writer.made, **self._done_index},
+            )
+        )
+        self.health.state = "ended"
+        await self.health.send(self._log)
+        _log.info("session_ended", reason=self._stop_reason or self._schedule.end_reason)
+
+    async def _tick(self) -> None:
+        still_since, confirmed = time.monotonic(), -1
+        while True:
+            await asyncio.sleep(_TICK_S)
+            if self._writer.confirmed != confirmed or not self._writer.unconfirmed:
+                confirmed, still_since = self._writer.confirmed, time.monotonic()
+            elif time.monotonic() - still_since > _STILL_S:
+                still_since = time.monotonic()
+                await self._writer.ask_why()
+            command = self._kill_file.look()
+            if command is not None:
+                await self._log.publish_command(command)
+            self._wake.set()
+
+    def _refresh(self) -> None:
+        health = self.health
+        last = self._last
+        health.mark = last.ts if last is not None else 0
+        health.events = self._schedule.events
+        health.lag = len(self._unfinished)
+        health.view = {
+            "quarantined": self._schedule.quarantined,
+            "ended": self._schedule.over,
+            "event_start": self._schedule.start,
+            "event_end": self._schedule.planned_end,
+        }
