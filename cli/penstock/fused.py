@@ -15,6 +15,7 @@ from penstock_kernel.stage import Stage
 from penstock_risk.config import RiskConfig
 from penstock_risk.stage import RiskStage
 from penstock_runtime.drivers import ChainDriver
+from penstock_runtime.log import Log
 from penstock_runtime.service import StageService
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.shell import run_shell

@@ -1,6 +1,8 @@
-"""A service that is no stage (recorder, api) as a process: settings, logs, signals, exit codes."""
+"""A service as a process: settings, log file, signals, exit code."""
 
 import asyncio
+import gc
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -9,7 +11,6 @@ import uvloop
 
 from penstock_runtime import logs
 from penstock_runtime.errors import RuntimeFailure, SessionOver
-from penstock_runtime.service import install_stop, tame_collector
 from penstock_runtime.settings import ServiceSettings, load
 
 _log = structlog.get_logger(__name__)
@@ -19,7 +20,7 @@ Body = Callable[[ServiceSettings, asyncio.Event], Awaitable[None]]
 
 
 def run_process(name: str, body: Body) -> None:
-    """Run a service as this process; exits with the documented code."""
+    """Run a service as this process; exits with a code of `penstock_runtime.errors`."""
     sys.exit(uvloop.run(_main(name, body)))
 
 
@@ -28,16 +29,46 @@ async def _main(name: str, body: Body) -> int:
         settings = load()
         logs.configure(name, settings.log_file)
         stop = asyncio.Event()
-        install_stop(stop.set)
-        tame_collector()
+        _install_stop(stop)
+        _tame_collector()
         await body(settings, stop)
-    except SessionOver as error:
-        _log.info("session_over", reason=str(error))
     except RuntimeFailure as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  (also before there is a log)
-        _log.error("stopped", error=str(error), kind=type(error).__name__)
-        return error.exit_code
-    except Exception:
+        return _stopped(name, error)
+    except Exception as error:
+        cause = _first_failure(error)
+        if cause is not None:
+            return _stopped(name, cause)
         _log.exception("crashed")
         return 1
     return 0
+
+
+def _stopped(name: str, error: RuntimeFailure) -> int:
+    if isinstance(error, SessionOver):
+        _log.info("session_over", reason=str(error))
+    else:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  (also before there is a log)
+        _log.error("stopped", error=str(error), kind=type(error).__name__)
+    return error.exit_code
+
+
+def _first_failure(error: BaseException) -> RuntimeFailure | None:
+    """The failure inside a task group's exception, if that is what it is."""
+    if isinstance(error, RuntimeFailure):
+        return error
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next((found for each in inside if (found := _first_failure(each)) is not None), None)
+
+
+def _install_stop(stop: asyncio.Event) -> None:
+    """Have SIGTERM drain. (A terminal's Ctrl-C reaches the launcher as well, and that decides.)"""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+
+
+def _tame_collector() -> None:
+    """What was imported lives as long as the process: keep the collector from walking it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -281,11 +281,8 @@ class IngestService:
 
     def _skip(self) -> None:
         """Pass over empty intervals in which nobody would act."""
-        if (
-            len(self._done) < len(STAGES)
-            or not all(each.quiet for each in self._done.values())
-            or self._commands
-        ):
+        done = self._done.values()
+        if len(done) < len(STAGES) or self._commands or not all(each.quiet for each in done):
             return
         self._schedule.skip_to(min(each.next_due for each in done))
 
