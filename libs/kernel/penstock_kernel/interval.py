@@ -46,11 +46,11 @@ class IntervalRunner:
             self._advance()
         return []
 
-    def between_intervals(self) -> bool:
-        """Whether the last interval is closed and nothing of the next was taken."""
-        return self._quiet and self._phase == (0 if self.last_mark else len(self._order) - 1)
-
     def _end(self, end: Mark | Done) -> list[Message]:
+        if end.ts <= self.last_mark:
+            raise ValueError(
+                f"{self.producer}: an interval that ends at {end.ts} after one at {self.last_mark}"
+            )
         outputs = list(self.stage.end_interval(end))
         quiet = self._quiet and all(type(each) is Prices for each in outputs)
         status = self.stage.status()
