@@ -5,10 +5,12 @@ import asyncio
 from penstock_runtime.log import Log
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.store.cursors import CursorKey
 from penstock_runtime.store.pool import open_pool
 
 from penstock_recorder.config import RecorderConfig
-from penstock_recorder.service import Recorder
+from penstock_recorder.database import Database
+from penstock_recorder.service import NAME, Recorder
 
 
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
@@ -18,8 +20,9 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     pool = await open_pool(settings.postgres_url, name="recorder")
     log = await Log.connect(settings.nats_url, partition=session.partition, name="recorder")
     try:
-        recorder = Recorder(log, pool, settings.postgres_url, config, session.session_id)
-        await recorder.run(stop)
+        key = CursorKey(session.session_id, NAME, session.partition)
+        database = Database(pool, settings.postgres_url, key, config.retry_interval_ms_max / 1000)
+        await Recorder(log, database, config).run(stop)
     finally:
         await log.close()
         pool.terminate()

@@ -22,7 +22,7 @@ class Database:
     def __init__(self, pool: Pool, url: str, key: CursorKey, retry_s_max: float) -> None:
         self._pool = pool
         self._url = url
-        self._key = key
+        self.key = key
         self._retry_s_max = retry_s_max
         self.away = False
         """Whether the last attempt failed for want of a database."""
@@ -41,7 +41,7 @@ class Database:
         """How far the session is recorded."""
         async for attempt in self._attempts():
             with attempt:
-                stored = await load_cursor(self._pool, self._key)
+                stored = await load_cursor(self._pool, self.key)
                 self.away = False
                 return stored
         raise AssertionError("the attempts are not limited")
@@ -62,10 +62,10 @@ class Database:
     async def _write(self, changes: Changes, before: int | None, after: StoredCursor) -> None:
         async with self._pool.acquire() as connection:
             try:
-                await commit(connection, changes, self._key, before, after)
+                await commit(connection, changes, self.key, before, after)
             except CursorMoved:
                 # Unless an attempt of ours had been committed and only its answer was lost.
-                if await load_cursor(connection, self._key) != after:
+                if await load_cursor(connection, self.key) != after:
                     raise
 
     def _attempts(self) -> AsyncIterator[stamina.Attempt]:

@@ -15,8 +15,7 @@ from penstock_contracts.errors import UnreadableMessage
 from penstock_runtime.errors import SessionOver, UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader
-from penstock_runtime.store.cursors import CursorKey, CursorMoved, StoredCursor
-from penstock_runtime.store.pool import Pool
+from penstock_runtime.store.cursors import CursorMoved, StoredCursor
 
 from penstock_recorder.config import RecorderConfig
 from penstock_recorder.database import Database
@@ -35,15 +34,13 @@ _DRAIN_S = 5.0
 class Recorder:
     """Projects one partition's log into the database, from where it stopped."""
 
-    def __init__(self, log: Log, pool: Pool, postgres_url: str, config: RecorderConfig, session: str) -> None:
+    def __init__(self, log: Log, database: Database, config: RecorderConfig) -> None:
         self._log = log
         self._config = config
-        self._session = session
-        self._database = Database(
-            pool, postgres_url, CursorKey(session, NAME, log.partition), config.retry_interval_ms_max / 1000
-        )
+        self._database = database
+        self._session = database.key.session
         self._committed: StoredCursor | None = None
-        self._projection = Projection(session)
+        self._projection = Projection(self._session)
         self.health = Health(NAME)
 
     @property
@@ -104,21 +101,24 @@ class Recorder:
         stopping = False
         while over is None and not stopping:
             stopping = stop.is_set()
-            try:
-                await self._collect(reader, stop)
-            except SessionOver as error:
-                over = error
+            over = await self._collect(reader, stop)
             await self._flush(reader)
         if over is not None:
             raise over
 
-    async def _collect(self, reader: LogReader, stop: asyncio.Event) -> None:
-        """Take messages until the batch is full or old enough; when stopping, those that wait."""
+    async def _collect(self, reader: LogReader, stop: asyncio.Event) -> SessionOver | None:
+        """Take messages until the batch is full or old enough; when stopping, those that wait.
+
+        Returns what tells that the session is over once everything of it was taken.
+        """
         clock = asyncio.get_running_loop().time
         messages = size = 0
         due = float("inf")
         while messages < self._config.batch_messages_max and size < self._config.batch_bytes_max:
-            delivered = _poll(reader)
+            try:
+                delivered = _poll(reader)
+            except SessionOver as over:
+                return over
             if delivered is not None:
                 if not messages:
                     due = clock() + self._config.batch_interval_ms / 1000
@@ -133,24 +133,27 @@ class Recorder:
                 await reader.wait(min(_IDLE_S, max(due - clock(), 0.001)))
         self.health.events += messages
         self.health.lag = reader.backlog
+        return None
 
     def _project(self, delivered: Delivered) -> None:
         family, kind = delivered.family, delivered.kind
         if (family, kind) in NOT_STORED:
             return
         try:
-            self._projection.take(delivered.sequence, delivered.decode())
+            message = delivered.decode()
+            if kind == "session" and message.session_id != self._session:
+                raise SessionOver(f"the log's session is {message.session_id}, not {self._session}")
+            self._projection.take(delivered.sequence, message)
         except UnreadableMessage as error:
             if family not in QUARANTINED:
                 raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
-            self.health.errors += 1
-            self.health.error = str(error)
-            _log.warning(
-                "quarantined", subject=delivered.subject, sequence=delivered.sequence, why=str(error)
-            )
-            self._projection.quarantine(delivered.sequence, family, kind, str(error), delivered.data)
-        if self._projection.session != self._session:
-            raise SessionOver(f"the log's session is {self._projection.session}, not {self._session}")
+            self._quarantine(delivered, str(error))
+
+    def _quarantine(self, delivered: Delivered, why: str) -> None:
+        self.health.errors += 1
+        self.health.error = why
+        _log.warning("quarantined", subject=delivered.subject, sequence=delivered.sequence, why=why)
+        self._projection.quarantine(delivered.sequence, delivered.family, delivered.kind, why, delivered.data)
 
     async def _flush(self, reader: LogReader) -> None:
         """Write what was collected, and the place after it."""

@@ -8,12 +8,15 @@ import asyncio
 from importlib.resources import as_file, files
 
 import asyncpg
+import structlog
 from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate as pogo
 from pogo_core.util import sql as pogo_sql
 
 from penstock_runtime.errors import BadConfiguration, Unavailable
 from penstock_runtime.store.pool import is_lost
+
+_log = structlog.get_logger(__name__)
 
 SCHEMA = "public"
 LOCK_KEY = 0x70656E73746F636B  # "penstock"
@@ -60,7 +63,7 @@ async def _apply(connection: asyncpg.Connection) -> tuple[str, ...]:
                 f"the database was migrated by a newer Penstock ({', '.join(unknown)}): upgrade this one"
             )
         try:
-            await pogo.apply(connection, folder, schema_name=SCHEMA)
+            await pogo.apply(connection, folder, schema_name=SCHEMA, logger=_log)
         except BadMigrationError as error:
             raise BadConfiguration(f"{error}: {error.__cause__}") from error
     return tuple(sorted(known - before))
