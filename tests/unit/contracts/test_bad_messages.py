@@ -232,6 +232,15 @@ def test_a_golden_message_with_bytes_changed_is_read_or_unreadable(
     read(golden.entry, bytes(body))
 
 
+@pytest.mark.parametrize(
+    ("family", "kind", "data"), [("sig", "signal", encode(signal())), ("md", "trade", encode(trades()))]
+)
+def test_an_oversize_message_is_not_even_looked_at(family: Any, kind: str, data: bytes) -> None:
+    padded = data + b" " * (DECODE_BYTES_MAX + 1 - len(data))
+    with pytest.raises(UnreadableMessage, match="1048577 bytes, at most 1048576 are read"):
+        decode(family, kind, 1, padded)
+
+
 def test_no_bad_message_takes_long_or_much_memory() -> None:
     """Bounds a hundred times above what it takes: they tell a bomb from a busy machine."""
     worst = [

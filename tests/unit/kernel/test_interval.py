@@ -215,6 +215,14 @@ def test_an_interval_is_quiet_when_nothing_but_prices_was_put_out() -> None:
     assert speaking.feed(Mark(ts=200, start=100))[-1].quiet is True
 
 
+def test_a_stage_that_goes_on_in_the_middle_of_an_interval_remembers_that_it_spoke() -> None:
+    spoken = IntervalRunner("features", RowStage("features"))
+    assert spoken.feed(trades(1, 30))
+    resumed = IntervalRunner("features", ToyStage("features"))
+    resumed.resume(*spoken.position())
+    assert resumed.feed(Mark(ts=100, start=0))[-1].quiet is False
+
+
 def test_a_mark_that_does_not_go_forward_stops_the_stage() -> None:
     runner = IntervalRunner("features", Recorder("features"))
     runner.feed(Mark(ts=200, start=100))
