@@ -75,6 +75,8 @@ class IngestService:
         self._last: Mark | None = None
         self._stop_reason = ""
         self._ended_marks = 0
+        self._empty = False
+        """The last interval released held no data."""
         self._stopping = False
         self._anchor: tuple[float, int] | None = None
         self._kill_file = KillFile(settings.data_dir)
@@ -240,11 +242,15 @@ class IngestService:
     def _may_release(self) -> bool:
         return len(self._unfinished) < _RELEASED_MAX and len(self._unrecorded) < _RECORDED_MAX
 
-    def _release_interval(self) -> float:
-        if not self._unfinished:
-            self._skip()
-        until = self._schedule.mark_ts
-        self._put_all(self._schedule.release(until))
+    def _release_interval(self) -> float | None:
+        if self._empty and not self._may_skip():
+            if self._unfinished:
+                return None  # whether to skip is known when every stage has answered
+        elif self._empty:
+            self._schedule.skip_to(min(each.next_due for each in self._done.values()))
+        messages = self._schedule.release(self._schedule.mark_ts)
+        self._empty = not messages
+        self._put_all(messages)
         self._put_mark()
         return 0.0
 
@@ -279,12 +285,11 @@ class IngestService:
             due = min(due, upcoming)
         return max(0.0002, (due - now) / 1e9 / speed)
 
-    def _skip(self) -> None:
-        """Pass over empty intervals in which nobody would act."""
+    def _may_skip(self) -> bool:
+        """Whether every stage has answered for the last interval and has nothing left to say."""
         done = self._done.values()
-        if len(done) < len(STAGES) or self._commands or not all(each.quiet for each in done):
-            return
-        self._schedule.skip_to(min(each.next_due for each in done))
+        settled = not self._unfinished and len(done) == len(STAGES) and not self._commands
+        return settled and all(each.quiet for each in done)
 
     def _put_all(self, messages: list[Message]) -> None:
         received = Cause(received_ns=time.time_ns())
