@@ -1,0 +1,125 @@
+"""Closing positions: cancel what works, then close at market when nothing works any more."""
+
+from collections.abc import Callable
+
+from penstock_contracts.base import Message
+from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.types import TradingState
+from penstock_kernel.errors import HaltError
+
+from penstock_risk.desk import Desk, no_position
+from penstock_risk.limits import Refusal
+from penstock_risk.state import Book
+from penstock_risk.trading import Event, next_state
+
+
+def move(
+    desk: Desk,
+    ts: int,
+    event: Event,
+    reason: str,
+    refusal: Refusal | None = None,
+    command_id: str | None = None,
+) -> TradingStateChanged:
+    """Move the trading state and say so. Raises IllegalTransition, and changes nothing, where it may not."""
+    previous = desk.state.trading
+    desk.state.trading = next_state(previous, event)
+    return TradingStateChanged(
+        ts=ts,
+        state=desk.state.trading,
+        previous=previous,
+        reason=reason,
+        rule=refusal.rule if refusal is not None else None,
+        limit=refusal.limit if refusal is not None else None,
+        value=refusal.value if refusal is not None else None,
+        command_id=command_id,
+    )
+
+
+def refuse_waiting(desk: Desk, book: Book, ts: int, refusal: Refusal) -> list[Message]:
+    """A signal that waits is refused: what it waited for will not come."""
+    waiting, book.waiting = book.waiting, None
+    return [] if waiting is None else [desk.refuse(waiting, max(ts, waiting.ts), refusal)]
+
+
+def begin(desk: Desk, ts: int, reason: str, within: Callable[[Book], bool] = lambda _: True) -> list[Message]:
+    """Close the positions of the books in question: `advance` sends the orders when nothing works there."""
+    outputs: list[Message] = []
+    for book in desk.state.books:
+        if not within(book) or no_position(book):
+            continue
+        book.closing = reason
+        outputs += refuse_waiting(
+            desk, book, ts, Refusal("closing", text=f"the position is being closed: {reason}")
+        )
+        outputs += desk.cancel_signal_orders(book, ts, reason)
+    return outputs
+
+
+def halt(desk: Desk, ts: int) -> list[Message]:
+    """Cancel everything and leave the positions as they are."""
+    outputs: list[Message] = []
+    for book in desk.state.books:
+        book.closing = ""
+        outputs += refuse_waiting(desk, book, ts, Refusal("trading_state", text="halted"))
+        for order in book.working.values():
+            outputs += desk.cancel(book, order, ts, "halt")
+    return outputs
+
+
+def advance(desk: Desk, ts: int) -> list[Message]:
+    """Send the closing orders that may go now, at most one per book and interval."""
+    outputs: list[Message] = []
+    if desk.state.trading is TradingState.HALTED:
+        return outputs
+    for book in desk.state.books:
+        if not book.closing or book.working:
+            continue
+        if not book.position.quantity:
+            book.closing = ""
+            continue
+        crossed = _cancel_crossed(desk, book, ts)
+        if crossed is not None:
+            outputs += crossed
+            continue
+        outputs.append(_close(desk, book, ts))
+    return outputs
+
+
+def _cancel_crossed(desk: Desk, book: Book, ts: int) -> list[Message] | None:
+    """Cancel other strategies' resting orders that the closing order would meet; None if there are none."""
+    closing_sign = -1 if book.position.quantity > 0 else 1
+    found: list[Message] | None = None
+    for each in desk.books_of(book.instrument):
+        for order in each.working.values():
+            if order.limit_price is not None and order.sign != closing_sign:
+                found = (found or []) + desk.cancel(each, order, ts, book.closing)
+    return found
+
+
+def _close(desk: Desk, book: Book, ts: int) -> Message:
+    quantity = -book.position.quantity
+    price = desk.account.price(book.instrument, 1 if quantity > 0 else -1)
+    if price is None:
+        raise HaltError(f"{book.strategy} holds {book.instrument}, which never had a price")
+    return desk.approve(
+        book,
+        ts,
+        quantity,
+        reference_price=price,
+        unit_notional=desk.account.unit_notional(book.position.contract, price),
+        reduce_only=True,
+        reason=book.closing,
+    )
+
+
+def stop_trading(desk: Desk, ts: int, rule: Refusal, ends: bool, until: int) -> list[Message]:
+    """A stop condition was reached: through REDUCING, everything is closed."""
+    text = f"{rule.rule}: {rule.value} has reached {rule.limit}"
+    changed = move(desk, ts, Event.STOP, text, rule)
+    if ends:
+        desk.state.stop = text
+    else:
+        desk.state.waiting_day = rule.rule
+        desk.state.waiting_until = until
+    return [changed, *begin(desk, ts, "stop")]

@@ -1,0 +1,189 @@
+"""What operators may do to risk, as a table of verbs. Every command is answered, refused ones too."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from penstock_contracts.base import Message
+from penstock_contracts.control import Command
+from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.types import TradingState
+from pydantic import ValidationError
+
+from penstock_risk import closing
+from penstock_risk.config import RiskConfig
+from penstock_risk.desk import Desk
+from penstock_risk.state import Book
+from penstock_risk.trading import Event, IllegalTransition
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to."""
+
+    accepted: bool
+    reason: str
+    outputs: tuple[Message, ...] = ()
+    """What was done, in order."""
+    changed: TradingStateChanged | None = None
+    """The change of the trading state, which is the answer itself."""
+
+
+Handler = Callable[[Desk, Command, int], Answer]
+
+
+def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
+    """Act on a command at a mark: the answer first, then what follows from it. Others' verbs give nothing."""
+    handler = VERBS.get(command.verb)
+    if handler is None:
+        return []
+    try:
+        answer = handler(desk, command, ts)
+    except IllegalTransition as refused:
+        answer = Answer(False, str(refused))
+    state = desk.state.trading
+    told = answer.changed or TradingStateChanged(
+        ts=ts,
+        state=state,
+        previous=state,
+        reason=answer.reason,
+        command_id=command.command_id,
+        accepted=answer.accepted,
+    )
+    return [told, *answer.outputs]
+
+
+def in_scope(desk: Desk, command: Command) -> Callable[[Book], bool]:
+    """The books that a command's filters mean; all of them when it has none."""
+
+    def matches(book: Book) -> bool:
+        definition = desk.definition(book.instrument)
+        return (
+            command.strategy in (None, book.strategy)
+            and command.instrument in (None, book.instrument)
+            and command.venue in (None, book.instrument.rpartition(".")[2])
+            and (
+                command.underlying is None
+                or (definition is not None and definition.base == command.underlying)
+            )
+        )
+
+    return matches
+
+
+def _filtered(command: Command) -> bool:
+    filters = (command.strategy, command.instrument, command.venue, command.underlying, command.order_id)
+    return any(each is not None for each in filters)
+
+
+def _text(command: Command) -> str:
+    return f"{command.verb} by {command.by}" + (f": {command.reason}" if command.reason else "")
+
+
+def _halt(desk: Desk, command: Command, ts: int) -> Answer:
+    # Whoever asks for less than everything gets everything: a halt must never be refused.
+    changed = closing.move(desk, ts, Event.HALT, _text(command), command_id=command.command_id)
+    desk.state.waiting_day = ""
+    return Answer(True, changed.reason, tuple(closing.halt(desk, ts)), changed)
+
+
+def _resume(desk: Desk, command: Command, ts: int) -> Answer:
+    state = desk.state
+    if not command.reason.strip():
+        return Answer(False, "resume needs a reason")
+    if state.stop or state.ended:
+        return Answer(False, f"the session is ending: {state.stop or 'the data is over'}")
+    if state.waiting_day:
+        return Answer(False, f"{state.waiting_day} waits for the next day")
+    if any(book.closing for book in state.books):
+        return Answer(False, "positions are being closed")
+    changed = closing.move(desk, ts, Event.RESUME, _text(command), command_id=command.command_id)
+    state.operator_hold = False
+    return Answer(True, changed.reason, (), changed)
+
+
+def _reduce(desk: Desk, command: Command, ts: int) -> Answer:
+    changed = closing.move(desk, ts, Event.REDUCE, _text(command), command_id=command.command_id)
+    desk.state.operator_hold = True
+    outputs: list[Message] = []
+    for book in desk.state.books:
+        for order in book.working.values():
+            if not order.closing and order.sign * book.position.quantity >= 0:
+                outputs += desk.cancel(book, order, ts, "reduce")
+    return Answer(True, changed.reason, tuple(outputs), changed)
+
+
+def _flatten(desk: Desk, command: Command, ts: int) -> Answer:
+    if _filtered(command):
+        return Answer(False, "flatten is for everything: use close with a filter")
+    event = Event.FLATTEN
+    if desk.state.trading is TradingState.HALTED:
+        if not command.override:
+            return Answer(False, "flatten while halted needs the override of a risk admin")
+        event = Event.OVERRIDE
+    changed = closing.move(desk, ts, event, _text(command), command_id=command.command_id)
+    desk.state.operator_hold = True
+    return Answer(True, changed.reason, tuple(closing.begin(desk, ts, "flatten")), changed)
+
+
+def _close(desk: Desk, command: Command, ts: int) -> Answer:
+    if command.order_id is not None or not _filtered(command):
+        return Answer(
+            False, "close needs a strategy, instrument, venue or underlying: use flatten for everything"
+        )
+    if desk.state.trading is TradingState.HALTED:
+        return Answer(False, "close is not possible while halted")
+    outputs = closing.begin(desk, ts, "close", in_scope(desk, command))
+    return Answer(True, _text(command), tuple(outputs))
+
+
+def _cancel(desk: Desk, command: Command, ts: int) -> Answer:
+    matches = in_scope(desk, command)
+    found = [
+        (book, order)
+        for book in desk.state.books
+        for order in book.working.values()
+        if matches(book) and command.order_id in (None, order.order_id)
+    ]
+    if command.order_id is not None and not found:
+        return Answer(False, f"no order {command.order_id} works there")
+    outputs = [message for book, order in found for message in desk.cancel(book, order, ts, "command")]
+    return Answer(True, f"{_text(command)} ({len(found)} orders)", tuple(outputs))
+
+
+def _limits(desk: Desk, command: Command, _ts: int) -> Answer:
+    if not command.arguments:
+        return Answer(False, "limits needs arguments: setting and value")
+    try:
+        configured(desk.base_config, {**desk.state.settings, **command.arguments})
+    except (ValidationError, ValueError) as wrong:
+        return Answer(False, _first_line(wrong))
+    desk.state.settings.update(command.arguments)
+    changes = ", ".join(f"{name} = {value}" for name, value in sorted(command.arguments.items()))
+    return Answer(True, f"{_text(command)} ({changes})")
+
+
+def configured(config: RiskConfig, settings: dict[str, str]) -> RiskConfig:
+    """The settings with some replaced, by name. ValueError names the one that is wrong."""
+    values = config.model_dump()
+    unknown = sorted(name for name in settings if name not in values)
+    if unknown:
+        raise ValueError(f"risk has no setting {unknown[0]}")
+    return RiskConfig.model_validate({**values, **settings})
+
+
+def _first_line(wrong: ValueError) -> str:
+    if isinstance(wrong, ValidationError):
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc']) or 'limits'}: {first['msg']}"
+    return str(wrong)
+
+
+VERBS: dict[str, Handler] = {
+    "halt": _halt,
+    "resume": _resume,
+    "reduce": _reduce,
+    "flatten": _flatten,
+    "close": _close,
+    "cancel": _cancel,
+    "limits": _limits,
+}

@@ -1,0 +1,104 @@
+"""Exposure now and at worst: positions plus all working orders that could still add to them."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from penstock_kernel.money import ZERO
+
+from penstock_risk.state import Book, RiskState
+
+
+class Valuation(Protocol):
+    """What exposure needs to know of the account."""
+
+    @property
+    def state(self) -> RiskState: ...
+
+    def exposure(self, book: Book) -> Decimal:
+        """Signed notional of a book's position, in account currency."""
+        ...
+
+
+@dataclass(slots=True)
+class Exposures:
+    """Notionals in account currency; `worst` is with the orders on one side all filled."""
+
+    position_quantity_worst: Decimal = ZERO
+    """Of the book that was asked for, in units."""
+    position_worst: Decimal = ZERO
+    """Of that book."""
+    instrument_worst: Decimal = ZERO
+    """Of the account in that book's instrument."""
+    gross: Decimal = ZERO
+    gross_worst: Decimal = ZERO
+    net: Decimal = ZERO
+    """Signed."""
+    net_worst: Decimal = ZERO
+
+    @property
+    def reserved(self) -> Decimal:
+        """What working orders could still add to gross exposure; never negative, zero without orders."""
+        return self.gross_worst - self.gross
+
+
+def measure(
+    account: Valuation, book: Book | None, sign: int, quantity: Decimal, notional: Decimal
+) -> Exposures:
+    """The account's exposure as if an order of this sign, quantity and notional worked in `book`."""
+    found = Exposures()
+    buys_all = sells_all = ZERO
+    net_here = buys_here = sells_here = ZERO
+    for each in account.state.books:
+        asked = each is book
+        if not (each.working or each.position.quantity or asked):
+            continue
+        held = account.exposure(each)
+        buys, sells = working_notional(each)
+        if asked:
+            if sign > 0:
+                buys += notional
+            elif sign < 0:
+                sells += notional
+            found.position_quantity_worst = _worst_quantity(each, sign, quantity)
+            found.position_worst = max(abs(held + buys), abs(held - sells))
+        found.gross += abs(held)
+        found.gross_worst += max(abs(held + buys), abs(held - sells))
+        found.net += held
+        buys_all += buys
+        sells_all += sells
+        if book is not None and each.instrument == book.instrument:
+            net_here += held
+            buys_here += buys
+            sells_here += sells
+    found.instrument_worst = max(abs(net_here + buys_here), abs(net_here - sells_here))
+    found.net_worst = max(abs(found.net + buys_all), abs(found.net - sells_all))
+    return found
+
+
+def working_notional(book: Book) -> tuple[Decimal, Decimal]:
+    """Notional of a book's working buys and sells at their worst prices."""
+    buys = sells = ZERO
+    for order in book.working.values():
+        if order.sign > 0:
+            buys += order.quantity_left * order.unit_notional
+        else:
+            sells += order.quantity_left * order.unit_notional
+    return buys, sells
+
+
+def in_flight(book: Book) -> Decimal:
+    """Signed quantity that a book's working orders may still fill."""
+    return sum((order.sign * order.quantity_left for order in book.working.values()), ZERO)
+
+
+def _worst_quantity(book: Book, sign: int, quantity: Decimal) -> Decimal:
+    held = book.position.quantity
+    buys = quantity if sign > 0 else ZERO
+    sells = quantity if sign < 0 else ZERO
+    for order in book.working.values():
+        if order.sign > 0:
+            buys += order.quantity_left
+        else:
+            sells += order.quantity_left
+    return max(abs(held + buys), abs(held - sells))

@@ -1,0 +1,183 @@
+"""Taking prices: row by row, or a stretch of thousands at once with the very same result.
+
+A mark is evaluated when all its rows are there, that is when the first row of a later mark, or any
+other message, comes; so a batch may be cut anywhere. A stretch is exact because the worth of a holding
+rises or falls with the price: the extremes of an integer column bound equity. Where they show that no
+stop can be reached, peak and drawdown follow from the extremes (linear) or cannot change; else the
+rows are evaluated one by one.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from penstock_contracts.features import Prices
+from penstock_kernel.grid import NS_PER_DAY
+from penstock_kernel.money import from_scaled
+
+from penstock_risk.account import Account, Holding
+from penstock_risk.state import RiskState
+from penstock_risk.stops import armed
+
+Column = NDArray[np.int64]
+OnBreach = Callable[[int], None]
+"""Called with the mark at which equity lies at or below a stop's floor."""
+_STRETCH_ROWS = 8
+"""Fewer rows are faster one by one."""
+
+
+class _Breach(Exception):
+    def __init__(self, ts: int) -> None:
+        self.ts = ts
+
+
+def take_prices(account: Account, prices: Prices, on_breach: OnBreach) -> None:
+    """Mark the instruments of a batch and evaluate every mark but the last."""
+    rows = len(prices.ts)
+    if rows < _STRETCH_ROWS:
+        _take_rows(account, prices, 0, rows, on_breach)
+        return
+    state = account.state.account
+    first = int(np.searchsorted(prices.ts, state.ts_prices, side="right")) if state.dirty else 0
+    held = [number for number, name in enumerate(prices.instruments) if name in account.holdings]
+    if len(held) > 1 or first == rows:
+        _take_rows(account, prices, 0, rows, on_breach)
+        return
+    # What is left of a mark that began in the batch before.
+    _take_rows(account, prices, 0, first, on_breach)
+    _settle(account, on_breach)
+    if held:
+        _take_stretch(account, prices, first, held[0], on_breach)
+    _take_last(account, prices, first)
+
+
+def quiet_rows(account: Account, prices: Prices) -> int:
+    """How many leading rows reach no stop. Changes nothing."""
+
+    def stop(ts: int) -> None:
+        raise _Breach(ts)
+
+    scratch = _scratch(account, prices.instruments)
+    try:
+        take_prices(scratch, prices, stop)
+        _settle(scratch, stop)
+    except _Breach as breach:
+        return int(np.searchsorted(prices.ts, breach.ts, side="left"))
+    return len(prices.ts)
+
+
+def _scratch(account: Account, instruments: tuple[str, ...]) -> Account:
+    state: RiskState = copy(account.state)
+    state.account = copy(state.account)
+    state.marks = {name: copy(mark) for name, mark in state.marks.items() if name in instruments}
+    scratch = copy(account)
+    scratch.state = state
+    scratch.holdings = {name: copy(holding) for name, holding in account.holdings.items()}
+    return scratch
+
+
+def _settle(account: Account, on_breach: OnBreach) -> None:
+    if account.state.account.dirty and account.settle():
+        on_breach(account.state.account.ts_prices)
+
+
+def _take_rows(account: Account, prices: Prices, first: int, last: int, on_breach: OnBreach) -> None:
+    state = account.state.account
+    names, scales = prices.instruments, prices.scales
+    for row in range(first, last):
+        ts = prices.ts.item(row)
+        if state.dirty and ts > state.ts_prices and account.settle():
+            on_breach(state.ts_prices)
+        which = prices.index.item(row)
+        account.take_price(
+            names[which],
+            scales[which],
+            prices.ts_data.item(row),
+            prices.last.item(row),
+            prices.bid.item(row),
+            prices.ask.item(row),
+        )
+        state.ts_prices = ts
+        state.dirty = True
+
+
+def _take_last(account: Account, prices: Prices, first: int) -> None:
+    """Take the last row of each instrument: the mark that is not evaluated yet."""
+    index = prices.index[first:]
+    for which in range(len(prices.instruments)):
+        rows = np.flatnonzero(index == which)
+        if len(rows):
+            row = first + int(rows[-1])
+            account.take_price(
+                prices.instruments[which],
+                prices.scales[which],
+                prices.ts_data.item(row),
+                prices.last.item(row),
+                prices.bid.item(row),
+                prices.ask.item(row),
+            )
+    account.state.account.ts_prices = prices.ts.item(-1)
+    account.state.account.dirty = True
+
+
+def _take_stretch(account: Account, prices: Prices, first: int, which: int, on_breach: OnBreach) -> None:
+    """Evaluate the rows of the one instrument that is held, but for those of the last mark."""
+    rows = first + np.flatnonzero((prices.index[first:] == which) & (prices.ts[first:] < prices.ts[-1]))
+    if not len(rows):
+        return
+    ts, last = prices.ts[rows], prices.last[rows]
+    bid = np.where(prices.bid[rows] > 0, prices.bid[rows], last)
+    ask = np.where(prices.ask[rows] > 0, prices.ask[rows], last)
+    holding = account.holdings[prices.instruments[which]]
+    days = (ts - 1) // NS_PER_DAY
+    cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(rows)]
+    for start, end in pairwise(cuts):
+        day = days.item(start)
+        if day > account.state.account.day:
+            account.begin_day(day)
+        part = slice(start, end)
+        _evaluate(account, holding, prices.scales[which], (ts[part], bid[part], ask[part]), on_breach)
+
+
+def _evaluate(
+    account: Account,
+    holding: Holding,
+    scale: int,
+    columns: tuple[Column, Column, Column],
+    on_breach: OnBreach,
+) -> None:
+    """Evaluate a stretch within one day, at once where that is exact."""
+    ts, bid, ask = columns
+    state = account.state.account
+    others = account.base + account.unrealized - holding.value
+    low = others + holding.worth(from_scaled(bid.min(), scale), from_scaled(ask.max(), scale))
+    high = others + holding.worth(from_scaled(bid.max(), scale), from_scaled(ask.min(), scale))
+    peak = max(state.stop_peak, high)
+    floor = max(account.floor, peak - peak * account.config.drawdown_fraction_max)
+    unchanged = high <= state.stop_peak and state.equity_peak - low <= state.drawdown_max
+    one_sided = not (holding.long and holding.short)
+    may_stop = low <= floor and armed(account.state)
+    if may_stop or not (unchanged or (holding.affine and one_sided)):
+        for row in range(len(ts)):
+            _value(account, holding, scale, bid.item(row), ask.item(row))
+            if account.note(ts.item(row)):
+                on_breach(ts.item(row))
+        return
+    if not unchanged:
+        series = bid if holding.long else -ask
+        fall = (np.maximum.accumulate(series) - series).max()
+        per_tick = abs(holding.long + holding.short) * holding.contract.multiplier
+        state.drawdown_max = max(
+            state.drawdown_max, state.equity_peak - low, per_tick * from_scaled(fall, scale)
+        )
+        state.stop_peak = peak
+        state.equity_peak = max(state.equity_peak, high)
+        account.set_floor()
+    _value(account, holding, scale, bid.item(-1), ask.item(-1))
+    state.equity = account.base + account.unrealized
+
+
+def _value(account: Account, holding: Holding, scale: int, bid: int, ask: int) -> None:
+    account.set_value(holding, holding.worth(from_scaled(bid, scale), from_scaled(ask, scale)))

@@ -1,0 +1,259 @@
+"""Risk: the one door from signals to orders, and the keeper of positions and money."""
+
+from collections.abc import Callable
+from typing import Any
+
+from penstock_contracts.base import Message
+from penstock_contracts.features import Prices
+from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
+from penstock_contracts.signals import Signal
+from penstock_contracts.types import NEVER, TradingState
+from penstock_contracts.venue import Fill, OrderChanged
+from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
+from penstock_kernel.session import SessionConfig
+from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
+from pydantic import TypeAdapter, ValidationError
+
+from penstock_risk import closing
+from penstock_risk.account import Account
+from penstock_risk.commands import configured, obey
+from penstock_risk.config import RiskConfig
+from penstock_risk.decide import decide, gate
+from penstock_risk.desk import Desk, no_position
+from penstock_risk.fills import take_fill
+from penstock_risk.limits import Refusal
+from penstock_risk.marking import quiet_rows, take_prices
+from penstock_risk.state import AccountState, Book, RiskState
+from penstock_risk.stops import armed, reached, release
+from penstock_risk.trading import Event
+
+_SNAPSHOT = TypeAdapter(RiskState, config={"ser_json_inf_nan": "constants"})
+
+
+class RiskStage:
+    """Turns signals into sized orders, holds them against every limit, closes positions on stops."""
+
+    def __init__(self, config: RiskConfig, session: SessionConfig) -> None:
+        self._base_config = config
+        self._session = session
+        capital = session.capital
+        self._adopt(RiskState(account=AccountState(capital, capital, stop_peak=capital, day_equity=capital)))
+
+    def _adopt(self, state: RiskState) -> None:
+        self._state = state
+        config = configured(self._base_config, state.settings) if state.settings else self._base_config
+        self._account = Account(config, self._session, state)
+        self._desk = Desk(self._base_config, config, self._session, self._account)
+
+    # --- Messages ---
+
+    def process(self, message: Message) -> Outputs:
+        """React to a message. What features says beside prices, instruments, status and rates is ignored."""
+        kind = type(message)
+        if kind is Prices:
+            return self._prices(message)
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            return NOTHING
+        if self._state.account.dirty:
+            return [*self._settle(), *handler(self, message)]
+        return handler(self, message)
+
+    def _prices(self, prices: Prices) -> Outputs:
+        outputs: list[Message] = []
+        take_prices(self._account, prices, lambda ts: outputs.extend(self._stop(ts)))
+        return outputs
+
+    def _settle(self) -> list[Message]:
+        """Evaluate the last mark, now that all its prices are there."""
+        if self._state.account.dirty and self._account.settle():
+            return self._stop(self._state.account.ts_prices)
+        return []
+
+    def _stop(self, ts: int) -> list[Message]:
+        """Act on the stop that was reached, if one was and stops act."""
+        stop = reached(self._account, ts) if armed(self._state) else None
+        if stop is None:
+            return []
+        midnight = ((ts - 1) // NS_PER_DAY + 1) * NS_PER_DAY
+        rule = Refusal(stop.rule, stop.limit, stop.value)
+        return closing.stop_trading(self._desk, ts, rule, stop.after == "end", midnight)
+
+    def _signal(self, signal: Signal) -> Outputs:
+        desk = self._desk
+        ts = max(signal.ts, self._state.now)
+        refusal = gate(desk, signal)
+        if refusal is not None:
+            return [desk.refuse(signal, ts, refusal)]
+        definition = desk.definition(signal.instrument)
+        assert definition is not None
+        book = desk.book(signal.strategy, definition)
+        outputs = desk.supersede(book, signal)
+        outputs += desk.cancel_signal_orders(book, ts, "new_signal")
+        book.waiting = signal
+        outputs += self._decide_waiting(book)
+        return outputs
+
+    def _decide_waiting(self, book: Book) -> list[Message]:
+        """Decide the signal that waits, once no order of its predecessor works."""
+        signal = book.waiting
+        if signal is None or any(not order.closing for order in book.working.values()):
+            return []
+        book.waiting = None
+        return [decide(self._desk, book, signal)]
+
+    def _fill(self, fill: Fill) -> Outputs:
+        book, changed = take_fill(self._desk, fill)
+        self._account.note(fill.ts_known)
+        outputs: list[Message] = [changed, self._account.sample(fill.ts_known)]
+        outputs += self._stop(max(fill.ts_known, self._state.now))
+        outputs += self._decide_waiting(book)
+        return outputs
+
+    def _order(self, changed: OrderChanged) -> Outputs:
+        book = self._desk.find(changed.strategy, changed.instrument)
+        if book is None or changed.order_id not in book.working or not changed.to_state.terminal:
+            return NOTHING
+        del book.working[changed.order_id]
+        return self._decide_waiting(book)
+
+    def _instrument(self, message: InstrumentDefined) -> Outputs:
+        self._desk.define(message.instrument)
+        return NOTHING
+
+    def _status(self, message: InstrumentStatus) -> Outputs:
+        self._state.statuses[message.instrument] = message.status
+        return NOTHING
+
+    def _rate(self, rate: Rate) -> Outputs:
+        self._account.take_rate(rate)
+        return NOTHING
+
+    # --- Intervals ---
+
+    def end_interval(self, end: IntervalEnd) -> Outputs:
+        """Sample, obey commands, act on time and on the end of the data, send closing orders."""
+        state = self._state
+        outputs = self._settle()
+        sample_every = self._account.config.sample_interval_s * NS_PER_SECOND
+        if state.started < 0:
+            state.started = end.start
+            state.sample_at = grid_after(end.start, sample_every)
+        if end.ts > state.sample_at:
+            # What this interval brings is not known yet: the sample is of the mark that began it.
+            outputs.append(self._account.sample(end.start))
+            state.sample_at = grid_at_or_after(end.ts, sample_every)
+        for command in end.commands:
+            outputs += obey(self._desk, command, end.ts)
+            if command.verb == "limits":
+                self._reconfigure()
+        outputs += self._time(end)
+        outputs += closing.advance(self._desk, end.ts)
+        state.now = end.ts
+        return outputs
+
+    def _time(self, end: IntervalEnd) -> list[Message]:
+        state = self._state
+        if end.ended and not state.ended:
+            state.ended = True
+            if state.trading is TradingState.HALTED:
+                return []
+            changed = closing.move(self._desk, end.ts, Event.ENDED, "the data is over")
+            return [changed, *closing.begin(self._desk, end.ts, "ended")]
+        if state.waiting_day and end.ts >= state.waiting_until and self._flat():
+            release(self._account, end.ts // NS_PER_DAY)
+            released: list[Message] = []
+            if not state.operator_hold:
+                released.append(closing.move(self._desk, end.ts, Event.NEW_DAY, "a new day"))
+            return [*released, *self._stop(end.ts)]
+        # Loss, drawdown and trades act when they change; a command may have moved their limits.
+        return self._stop(end.ts) if end.commands or end.ts >= self._deadline() else []
+
+    def _deadline(self) -> int:
+        return self._state.started + self._account.config.duration_s_max * NS_PER_SECOND
+
+    def _reconfigure(self) -> None:
+        config = configured(self._base_config, self._state.settings)
+        self._account.configure(config)
+        self._desk.configure(config)
+
+    def status(self) -> StageStatus:
+        """Due at the next sample, the session's longest duration, and the day that a stop waits for."""
+        state = self._state
+        due = [state.sample_at + 1]
+        if armed(state):
+            due.append(self._deadline())
+        if state.waiting_day:
+            due.append(state.waiting_until)
+        halted = state.trading is TradingState.HALTED
+        working = any(book.working for book in state.books)
+        return StageStatus(
+            next_due=min(NEVER, *due),
+            flat=not working and (halted or self._flat()),
+            stop=state.stop,
+        )
+
+    def _flat(self) -> bool:
+        return all(no_position(book) for book in self._state.books)
+
+    def quiet_rows(self, message: Message) -> int:
+        """How many leading rows of prices reach no stop; of other messages none."""
+        if type(message) is not Prices:
+            return 0
+        return quiet_rows(self._account, message) if armed(self._state) else len(message.ts)
+
+    # --- State ---
+
+    def describe(self) -> dict[str, Any]:
+        """The operator's view: decimals as strings, in account currency unless a position says otherwise."""
+        state, account = self._state, self._account
+        return {
+            "currency": self._session.currency,
+            "state": state.trading.value,
+            "stop": state.stop,
+            "equity": str(state.account.equity),
+            "pnl_realized": str(account.pnl_realized),
+            "pnl_unrealized": str(account.unrealized),
+            "fees": str(account.fees),
+            "drawdown_max": str(state.account.drawdown_max),
+            "positions": [_described(book) for book in state.books if book.position.quantity],
+            "working": sum(len(book.working) for book in state.books),
+            "orders": state.orders,
+            "trades": state.account.trades,
+            "refused": state.refused,
+        }
+
+    def snapshot(self) -> bytes:
+        """The whole state as JSON."""
+        return _SNAPSHOT.dump_json(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot. ValueError when it is not one of risk's."""
+        try:
+            self._adopt(_SNAPSHOT.validate_json(state))
+        except ValidationError as wrong:
+            first = wrong.errors(include_url=False, include_input=False)[0]
+            raise ValueError(f"no snapshot of risk: {first['loc']}: {first['msg']}") from wrong
+
+
+def _described(book: Book) -> dict[str, str]:
+    position = book.position
+    return {
+        "strategy": book.strategy,
+        "instrument": book.instrument,
+        "quantity": str(position.quantity),
+        "average_price": str(position.average_price),
+        "pnl_realized": str(position.pnl_realized),
+        "currency": position.contract.currency,
+    }
+
+
+_HANDLERS: dict[type, Callable[[RiskStage, Any], Outputs]] = {
+    Signal: RiskStage._signal,
+    Fill: RiskStage._fill,
+    OrderChanged: RiskStage._order,
+    InstrumentDefined: RiskStage._instrument,
+    InstrumentStatus: RiskStage._status,
+    Rate: RiskStage._rate,
+}
+"""What risk reacts to, beside prices."""
