@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import stamina
-from penstock_runtime.errors import Halt, Unavailable
+from penstock_runtime.errors import Unavailable
 from penstock_runtime.store.cursors import CursorKey, CursorMoved, StoredCursor, load_cursor
 from penstock_runtime.store.migrate import migrate
 from penstock_runtime.store.pool import Pool, is_lost
@@ -13,7 +12,6 @@ from penstock_runtime.store.projection import commit
 from penstock_recorder.changes import Changes
 
 _RETRY_S_MIN = 0.1
-_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
 class Database:
@@ -50,11 +48,7 @@ class Database:
         """Write changes and cursor, once. CursorMoved if it is not at `before`; Halt if a row is refused."""
         async for attempt in self._attempts():
             with attempt:
-                try:
-                    await self._write(changes, before, after)
-                except _REFUSED as error:
-                    place = f"({before}, {after.sequence}]"
-                    raise Halt(f"the database refuses what the log holds in {place}: {error}") from error
+                await self._write(changes, before, after)
         self.away = False
         self.transactions += 1
         self.rows += changes.rows

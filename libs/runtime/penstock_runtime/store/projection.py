@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+import asyncpg
+
+from penstock_runtime.errors import Halt
 from penstock_runtime.store.cursors import CursorKey, StoredCursor, move_cursor
 from penstock_runtime.store.pool import Connection
 
@@ -73,22 +76,34 @@ class Changes(Protocol):
 async def commit(
     connection: Connection, changes: Changes, key: CursorKey, before: int | None, after: StoredCursor
 ) -> None:
-    """Write the changes and move the cursor, all or nothing. CursorMoved when it is not at `before`."""
-    async with connection.transaction():
-        # Without waiting for the disk: rows and cursor are lost together, and are then written again.
-        await connection.execute("SET LOCAL synchronous_commit TO off")
-        # The cursor first: its row lock makes a second recorder wait here, and then find it moved.
-        await move_cursor(connection, key, before, after)
-        for table, (columns, chunks) in changes.binary.items():
-            await connection.copy_to_table(table, source=_stream(chunks), columns=columns, format="binary")
-        for table, (columns, records) in changes.records.items():
-            await connection.copy_records_to_table(table, records=records, columns=columns)
-        if changes.outcomes:
-            await connection.execute(_OUTCOMES, *_columns(changes.outcomes))
-        if changes.steps:
-            await _write_steps(connection, changes.steps)
-        if changes.endings:
-            await connection.execute(_ENDINGS, *_columns(changes.endings))
+    """Write the changes and move the cursor, all or nothing.
+
+    Raises CursorMoved when the cursor is not at `before`, Halt when the database refuses a row: the log
+    then says something that cannot be, such as the same fill twice.
+    """
+    try:
+        async with connection.transaction():
+            # Without waiting for the disk: rows and cursor are lost together, and are then written again.
+            await connection.execute("SET LOCAL synchronous_commit TO off")
+            # The cursor first: its row lock makes a second recorder wait here, and then find it moved.
+            await move_cursor(connection, key, before, after)
+            await _write(connection, changes)
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        place = f"({before}, {after.sequence}]"
+        raise Halt(f"the database refuses what the log holds in {place}: {error}") from error
+
+
+async def _write(connection: Connection, changes: Changes) -> None:
+    for table, (columns, chunks) in changes.binary.items():
+        await connection.copy_to_table(table, source=_stream(chunks), columns=columns, format="binary")
+    for table, (columns, records) in changes.records.items():
+        await connection.copy_records_to_table(table, records=records, columns=columns)
+    if changes.outcomes:
+        await connection.execute(_OUTCOMES, *_columns(changes.outcomes))
+    if changes.steps:
+        await _write_steps(connection, changes.steps)
+    if changes.endings:
+        await connection.execute(_ENDINGS, *_columns(changes.endings))
 
 
 async def _stream(chunks: Sequence[bytes]) -> AsyncIterator[bytes]:

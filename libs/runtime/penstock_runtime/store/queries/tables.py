@@ -1,0 +1,148 @@
+"""Rows as the queries give them. Field names are column names; times are ns UTC, amounts exact."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session; `ended_at` is None while it runs."""
+
+    session: str
+    started_at: int
+    ended_at: int | None
+    stop_reason: str | None
+    config_hash: str
+    code_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """A signal and what became of it; `outcome` is None while that is open."""
+
+    signal_id: str
+    ts: int
+    sequence: int
+    strategy: str
+    instrument: str
+    ordinal: int
+    side: str
+    confidence: float
+    target_kind: str
+    target: Decimal
+    price: Decimal
+    regime: str | None
+    model_version: str | None
+    outcome: str | None
+    reason: str | None
+    superseded_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRow:
+    """Why a signal was refused: the rule, its limit, and the value that broke it."""
+
+    signal_id: str
+    ts: int
+    sequence: int
+    strategy: str
+    instrument: str
+    rule: str
+    limit: Decimal | None
+    value: Decimal | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order as it stands; `average_price` is its fills' mean, weighted by quantity."""
+
+    order_id: str
+    client_order_id: str
+    signal_id: str
+    ts: int
+    sequence: int
+    ordinal: int
+    strategy: str
+    instrument: str
+    side: str
+    type: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: str
+    status: str
+    quantity_filled: Decimal
+    average_price: Decimal | None
+    fees: Decimal | None
+    fee_currency: str | None
+    reference_price: Decimal
+    reason: str
+    parent_id: str | None
+    routed_at: int | None
+    changed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEventRow:
+    """One step of an order."""
+
+    order_id: str
+    number: int
+    ts: int
+    from_state: str
+    to_state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillRow:
+    """A fill."""
+
+    fill_id: str
+    order_id: str
+    order_ordinal: int
+    ts: int
+    sequence: int
+    strategy: str
+    instrument: str
+    venue: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A strategy's position in an instrument after its last change."""
+
+    strategy: str
+    instrument: str
+    ts: int
+    quantity: Decimal
+    average_price: Decimal | None
+    pnl_realized: Decimal
+    fees: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class PnlRow:
+    """The account (`strategy` None) or a strategy at one time, in account currency."""
+
+    ts: int
+    sequence: int
+    strategy: str | None
+    currency: str
+    equity: Decimal
+    pnl_realized: Decimal
+    pnl_unrealized: Decimal
+    fees: Decimal
+    gross_exposure: Decimal
+    net_exposure: Decimal
+    reserved: Decimal
+    equity_peak: Decimal
+    drawdown_max: Decimal
