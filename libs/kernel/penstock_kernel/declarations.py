@@ -17,6 +17,11 @@ class FeatureSpec(BaseModel):
     """A function of the features service: `return`, `volatility`, `sma`, `ema`, `atr`."""
     parameters: dict[str, int | float] = {}
 
+    @property
+    def column(self) -> str:
+        """What its column is called: features of equal function and parameters share one."""
+        return "_".join([self.function, *(str(self.parameters[name]) for name in sorted(self.parameters))])
+
 
 class BarSpec(BaseModel):
     """Bars of one instrument and interval, with features on them."""

@@ -1,4 +1,4 @@
-"""The table of features: what exists, with which parameters, and how a column is called.
+"""The table of features: what exists, and with which parameters.
 
 A feature is one small class, registered by a decorator::
 
@@ -98,11 +98,6 @@ def check(spec: FeatureSpec, *, on_bars: bool) -> FeatureType:
                 f"feature {spec.function}: {name} must be {kind} from {low} to {high}, not {got}"
             )
     return entry
-
-
-def column_name(function: str, parameters: dict[str, int | float]) -> str:
-    """What the column of a feature is called: equal function and parameters share one column."""
-    return "_".join([function, *(str(parameters[name]) for name in sorted(parameters))])
 
 
 def build(spec: FeatureSpec, *, on_bars: bool) -> Indicator:

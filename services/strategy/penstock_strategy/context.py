@@ -1,0 +1,48 @@
+"""What a strategy may know beside the rows that it is shown. Owned and kept current by its host."""
+
+from decimal import Decimal
+
+from penstock_contracts.instrument import Instrument
+from penstock_kernel.session import SessionConfig, StrategySpec
+
+from penstock_strategy.book import Book
+from penstock_strategy.views import Bar, Row
+
+
+class Context:
+    """One strategy's surroundings: its instruments, its capital, the event time and its own book."""
+
+    __slots__ = (
+        "at", "book", "capital", "cold", "currency", "definitions", "instruments", "interval", "name",
+        "prices", "row",
+    )  # fmt: skip
+
+    def __init__(self, spec: StrategySpec, session: SessionConfig) -> None:
+        self.name = spec.name
+        self.instruments: tuple[str, ...] = spec.instruments
+        self.interval: int = spec.interval
+        self.capital: Decimal = session.capital * spec.capital_fraction
+        self.currency: str = session.currency
+        self.definitions: dict[str, Instrument] = {
+            key: session.by_key[key] for key in spec.instruments if key in session.by_key
+        }
+        self.at: int = session.start
+        """Event time when there is no row."""
+        self.row: Bar | Row | None = None
+        """The bar or row that it reacts to."""
+        self.book = Book()
+        self.cold: dict[str, int] = {}
+        """Instrument -> bars until its signals pass; those that are warm are not in it."""
+        self.prices: dict[str, Decimal] = {}
+        """Last price seen of each instrument, that of the current row apart."""
+
+    @property
+    def now(self) -> int:
+        """Event time."""
+        return self.row.ts if self.row is not None else self.at
+
+    def price(self, instrument: str) -> Decimal | None:
+        """Last price seen of an instrument, that of the current row included."""
+        if self.row is not None and self.row.instrument == instrument:
+            return self.row.price
+        return self.prices.get(instrument)

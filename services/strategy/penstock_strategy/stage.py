@@ -1,0 +1,296 @@
+"""The strategy stage: bars and rows in, signals out; several strategies, none of which sees another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from penstock_contracts.base import Message
+from penstock_contracts.control import Command
+from penstock_contracts.features import FeatureBars, FeatureRows
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import InstrumentDefined, InstrumentStatus
+from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved
+from penstock_contracts.signals import Note
+from penstock_contracts.types import NEVER
+from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
+from penstock_kernel.grid import grid_after
+from penstock_kernel.money import from_scaled
+from penstock_kernel.session import SessionConfig
+from penstock_kernel.stage import IntervalEnd, Outputs, StageStatus
+from pydantic import TypeAdapter, ValidationError
+
+from penstock_strategy.config import StrategyConfig
+from penstock_strategy.declarations import columns_of
+from penstock_strategy.errors import StrategyLoadError
+from penstock_strategy.host import HostState, StrategyHost
+from penstock_strategy.intents import Intents
+from penstock_strategy.loader import load
+from penstock_strategy.views import Columns, Names
+
+_Handler = Callable[[Columns, Names, int], list[Message] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    """That a strategy sees the rows of one series."""
+
+    host: StrategyHost
+    handler: _Handler
+    names: Names
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that a snapshot holds."""
+
+    __pydantic_config__ = {"ser_json_inf_nan": "constants", "extra": "forbid"}  # noqa: RUF012
+
+    started: bool = False
+    mark: int = 0
+    ended: bool = False
+    definitions: dict[str, Instrument] = field(default_factory=dict)
+    """Instruments that were redefined since the session began."""
+    hosts: list[HostState] = field(default_factory=list)
+
+
+_STATE = TypeAdapter(State)
+
+
+class StrategyStage:
+    """Runs the session's strategies, in their order, over each row."""
+
+    def __init__(self, config: StrategyConfig, session: SessionConfig) -> None:
+        self._grid = session.grid
+        self._start = session.start
+        self._hosts: dict[str, StrategyHost] = {}
+        for spec in session.strategies:
+            if spec.name in self._hosts:
+                raise StrategyLoadError(f"two strategies are called {spec.name}")
+            self._hosts[spec.name] = StrategyHost(load(spec), spec, session)
+        for name in config.off:
+            if name not in self._hosts:
+                raise StrategyLoadError(f"strategy.off: there is no strategy {name}")
+            self._hosts[name].switch(on=False, ended=False)
+        self._subscriptions = _subscriptions(list(self._hosts.values()))
+        self._columns: Columns | None = None
+        self._state = State()
+
+    # --- Stage ---------------------------------------------------------------------------------------
+
+    def process(self, message: Message) -> Outputs:
+        """React to features, to the strategies' own orders and fills, and to their refusals."""
+        kind = type(message)
+        if kind is FeatureBars or kind is FeatureRows:
+            return self._walk(message, 0, stop_at_output=False)[1]
+        return self._started() + self._told(message)
+
+    def process_until_output(self, message: FeatureBars | FeatureRows, begin: int = 0) -> tuple[int, Outputs]:
+        """Like `process` of the rows from `begin`, but stop after the first that puts something out.
+
+        Returns the number of rows taken from `begin` on. To go on, hand over the same message object with
+        the new `begin`: its columns are then not read again.
+        """
+        taken, outputs = self._walk(message, begin, stop_at_output=True)
+        return taken - begin, outputs
+
+    def end_interval(self, end: IntervalEnd) -> Outputs:
+        """Call `on_mark` at each mark, then act on the commands."""
+        outputs = self._started()
+        marks = [host for host in self._hosts.values() if host.on_mark_declared]
+        if marks and not self._state.ended:
+            for ts in range(grid_after(end.start, self._grid), end.ts + 1, self._grid):
+                for host in marks:
+                    host.context.at = ts
+                    if host.listening:
+                        outputs += host.call("on_mark", host.strategy.on_mark, ts) or ()
+        self._state.mark = end.ts
+        if end.ended and not self._state.ended:
+            self._state.ended = True
+            for host in self._hosts.values():
+                host.listen(ended=True)
+        for command in end.commands:
+            if command.verb in {"strategy_on", "strategy_off"}:
+                outputs += self._switch(command)
+        return outputs
+
+    def status(self) -> StageStatus:
+        """Due at the next mark where a strategy that is on declares `on_mark`."""
+        due = any(host.on_mark_declared and host.listening for host in self._hosts.values())
+        return StageStatus(next_due=self._state.mark + self._grid if due else NEVER)
+
+    def describe(self) -> dict[str, Any]:
+        """Signals and errors, in all and by strategy."""
+        states = {name: host.state for name, host in self._hosts.items()}
+        return {
+            "signals": sum(state.signals for state in states.values()),
+            "errors": sum(state.errors for state in states.values()),
+            "strategies": {
+                name: {
+                    "on": state.on and not state.failed,
+                    "failed": state.failed,
+                    "signals": state.signals,
+                    "held_back": state.held_back,
+                    "warming_up": dict(self._hosts[name].context.cold),
+                    "positions": {
+                        key: str(held.quantity)
+                        for key, held in self._hosts[name].context.book.holdings.items()
+                        if held.quantity
+                    },
+                }
+                for name, state in states.items()
+            },
+        }
+
+    def snapshot(self) -> bytes:
+        """The state as JSON, each strategy's declared state within."""
+        self._state.hosts = [host.saved() for host in self._hosts.values()]
+        return _STATE.dump_json(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a snapshot of the same strategies. ValueError when it is of others."""
+        try:
+            restored = _STATE.validate_json(state)
+        except ValidationError as error:
+            raise ValueError(f"not a snapshot of strategies: {error.error_count()} errors") from error
+        if [saved.name for saved in restored.hosts] != list(self._hosts):
+            raise ValueError(f"a snapshot of other strategies than {', '.join(self._hosts)}")
+        for host, saved in zip(self._hosts.values(), restored.hosts, strict=True):
+            host.resume(saved, ended=restored.ended)
+        for definition in restored.definitions.values():
+            self._define(definition)
+        self._state = restored
+        self._columns = None
+
+    # --- Inside --------------------------------------------------------------------------------------
+
+    def _walk(
+        self, message: FeatureBars | FeatureRows, begin: int, *, stop_at_output: bool
+    ) -> tuple[int, list[Message]]:
+        """Hand over rows one by one, each to every strategy that declared them; returns where it stopped."""
+        outputs = self._started()
+        subscriptions = self._subscriptions.get(_series(message))
+        rows = len(message.ts)
+        if subscriptions is None or begin >= rows:
+            return rows, outputs
+        columns = self._columns
+        if columns is None or columns.message is not message:
+            columns = self._columns = Columns(message)
+        handlers = [(each.handler, each.names) for each in subscriptions]
+        row = begin
+        for row in range(begin, rows):
+            for handler, names in handlers:
+                produced = handler(columns, names, row)
+                if produced is not None:
+                    outputs += produced
+            if outputs and stop_at_output:
+                break
+        last = columns.exact("close" if columns.is_bars else "price")[row]
+        price = from_scaled(last, message.price_scale)
+        for each in subscriptions:
+            each.host.seen(columns, row, price)
+        if row + 1 == rows:
+            self._columns = None
+        return row + 1, outputs
+
+    def _started(self) -> list[Message]:
+        """Call `on_start` of strategies that were not yet; returns what they put out."""
+        if self._state.started:
+            return []
+        self._state.started = True
+        outputs: list[Message] = []
+        for host in self._hosts.values():
+            if not host.state.started:
+                outputs += host.start(self._start) or ()
+        return outputs
+
+    def _told(self, message: Message) -> list[Message]:
+        """Hand a message about one strategy's orders to that strategy, and to no other."""
+        if isinstance(message, InstrumentDefined):
+            self._define(message.instrument)
+            return []
+        if isinstance(message, InstrumentStatus):
+            self._set_status(message)
+            return []
+        host = self._hosts.get(getattr(message, "strategy", None) or "")
+        return _tell(host, message) if host is not None else []
+
+    def _define(self, definition: Instrument) -> None:
+        self._state.definitions[definition.instrument] = definition
+        for host in self._hosts.values():
+            if definition.instrument in host.context.instruments:
+                host.context.definitions[definition.instrument] = definition
+
+    def _set_status(self, message: InstrumentStatus) -> None:
+        for host in self._hosts.values():
+            known = host.context.definitions.get(message.instrument)
+            if known is not None:
+                self._define(replace(known, status=message.status))
+                return
+
+    def _switch(self, command: Command) -> list[Message]:
+        if command.strategy is not None and command.strategy not in self._hosts:
+            text = f"{command.verb} by {command.by}: there is no strategy {command.strategy}"
+            return [Note(strategy=command.strategy, ts=self._state.mark, level="warning", text=text)]
+        outputs: list[Message] = []
+        on = command.verb == "strategy_on"
+        for name, host in self._hosts.items():
+            if command.strategy in {None, name}:
+                host.switch(on=on, ended=self._state.ended)
+                host.context.at = self._state.mark
+                reason = f": {command.reason}" if command.reason else ""
+                outputs.append(host.note("info", f"switched {'on' if on else 'off'} by {command.by}{reason}"))
+                if on and not host.state.started:
+                    outputs += host.start(self._state.mark) or ()
+        return outputs
+
+
+def _tell(host: StrategyHost, message: Message) -> list[Message]:
+    """Keep the strategy's book, then call it. What it is told reaches it also when it is switched off."""
+    book, strategy = host.context.book, host.strategy
+    kind = type(message)
+    if kind is SignalResolved:
+        book.settled(message)
+        return []
+    event = "on_order"
+    callback: Callable[..., Intents] = strategy.on_order
+    if kind is Fill:
+        book.fill(message, host.context.definitions.get(message.instrument))
+        event, callback = "on_fill", strategy.on_fill
+    elif kind is SignalRefused:
+        book.settled(message)
+        event, callback = "on_refused", strategy.on_refused
+    elif kind is OrderApproved:
+        book.approved(message)
+    elif kind is OrderChanged:
+        book.changed(message)
+    elif kind is not OrderSubmitted and kind is not OrderAccepted:
+        return []
+    host.context.at = message.ts
+    if host.state.failed:
+        return []
+    return host.call(event, callback, message) or []
+
+
+def _series(message: FeatureBars | FeatureRows) -> tuple[str, int | str]:
+    if isinstance(message, FeatureBars):
+        return message.instrument, message.interval
+    return message.instrument, message.trigger
+
+
+def _subscriptions(hosts: list[StrategyHost]) -> dict[tuple[str, int | str], list[_Subscription]]:
+    """Who sees which series, strategies in the session's order."""
+    table: dict[tuple[str, int | str], list[_Subscription]] = {}
+    for host in hosts:
+        shortest: dict[str, int] = {}
+        for bar in host.needs.bars:
+            shortest[bar.instrument] = min(bar.interval, shortest.get(bar.instrument, bar.interval))
+        for bar in host.needs.bars:
+            counts = bar.interval == shortest[bar.instrument]
+            handler = host.counted_bar if counts else host.bar
+            subscription = _Subscription(host, handler, columns_of(bar.features))
+            table.setdefault((bar.instrument, bar.interval), []).append(subscription)
+        for row in host.needs.rows:
+            handler = host.row if row.instrument in shortest else host.counted_row
+            subscription = _Subscription(host, handler, columns_of(row.features))
+            table.setdefault((row.instrument, row.trigger), []).append(subscription)
+    return table
