@@ -121,6 +121,15 @@ def _encode_columns(message: Message, entry: MessageType) -> bytes:
     return b"".join((_LENGTH.pack(len(header)), header, *parts))
 
 
+@cache
+def _reading_plan(entry: MessageType) -> tuple[tuple[str, np.dtype[Any] | None, str], ...]:
+    """For each column: its name, its dtype (None: text, the message says how wide), its `names`."""
+    return tuple(
+        (name, None if column.dtype == "S" else np.dtype(column.dtype), column.names)
+        for name, column in entry.columns
+    )
+
+
 def _decode_columns(data: bytes, entry: MessageType) -> Message:
     (length,) = _LENGTH.unpack_from(data)
     offset = 4 + length
@@ -129,18 +138,17 @@ def _decode_columns(data: bytes, entry: MessageType) -> Message:
     header = header_adapter(entry).validate_json(data[4:offset], strict=True)
     rows = header.rows
     values = {name: getattr(header, name) for name in entry.fields}
-    for name, column in entry.columns:
-        dtype = np.dtype(column.dtype)
-        if column.dtype == "S":
+    for name, dtype, names in _reading_plan(entry):
+        if dtype is None:
             if name not in header.widths:
                 raise ValueError(f"text column {name} without a width")
-            dtype = np.dtype(f"S{header.widths[name]}")
-        count = rows * len(values[column.names]) if column.names else rows
+            dtype = np.dtype(f"S{header.widths[name]}")  # noqa: PLW2901  (its width is the message's)
+        count = rows * len(values[names]) if names else rows
         size = count * dtype.itemsize
         if offset + size > len(data):
             raise ValueError(f"column {name} is cut off")
-        array = np.frombuffer(data, dtype=dtype, count=count, offset=offset)
-        values[name] = array.reshape(rows, len(values[column.names])) if column.names else array
+        array = np.frombuffer(data, dtype, count, offset)
+        values[name] = array.reshape(rows, len(values[names])) if names else array
         offset += size + (-size % 8)
     if offset != len(data):
         raise ValueError(f"columns of {rows} rows end at byte {offset} of {len(data)}")
