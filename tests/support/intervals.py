@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from penstock_contracts.base import Family, Message
+from penstock_contracts.batch import part_of
 from penstock_contracts.codec import encode, same
 from penstock_contracts.features import Prices
 from penstock_contracts.interval import Done
@@ -31,30 +32,13 @@ class RowStage(ToyStage):
             return list(super().process(message))
         outputs: list[Message] = []
         for row in range(len(message.ts_init)):
-            outputs += super().process(rows_of(message, row, row + 1))
+            outputs += super().process(part_of(message, row, row + 1))
         return outputs
 
 
 def stages() -> dict[str, ToyStage]:
     """One for each place."""
     return {name: RowStage(name) for name in FLOW}
-
-
-def rows_of(batch: TradeBatch, first: int, last: int) -> TradeBatch:
-    """Rows `first` to `last` (excluded) of a batch."""
-    return TradeBatch(
-        instrument=batch.instrument,
-        source=batch.source,
-        price_scale=batch.price_scale,
-        size_scale=batch.size_scale,
-        ts_event=batch.ts_event[first:last],
-        ts_init=batch.ts_init[first:last],
-        price=batch.price[first:last],
-        size=batch.size[first:last],
-        side=batch.side[first:last],
-        flags=batch.flags[first:last],
-        trade_id=batch.trade_id[first:last],
-    )
 
 
 def reference(stages: Mapping[str, Stage], intervals: Iterable[Interval]) -> dict[Family, list[Message]]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from penstock_contracts.base import Family, Message
+from penstock_contracts.batch import part_of
 from penstock_contracts.interval import Done
 from penstock_contracts.market import Mark, TradeBatch
 from penstock_contracts.types import NEVER
@@ -13,7 +14,7 @@ from penstock_kernel.chain import Chain
 from penstock_kernel.interval import IntervalRunner
 from penstock_kernel.stage import StageStatus
 from penstock_kernel.topology import PLACES, PRODUCER_OF, STAGES
-from support.intervals import FLOW, Interval, Reader, RowStage, reference, rows_of, stages, told
+from support.intervals import FLOW, Interval, Reader, RowStage, reference, stages, told
 from support.messages import command
 from support.toy import GRID, ToyStage, trades
 
@@ -47,7 +48,7 @@ def cut(batches: list[Message], data: st.DataObject) -> list[Message]:
         assert isinstance(batch, TradeBatch)
         rows = len(batch.ts_init)
         bounds = sorted({0, rows, *data.draw(st.sets(st.integers(0, rows), max_size=rows))})
-        parts += [rows_of(batch, first, last) for first, last in pairwise(bounds)]
+        parts += [part_of(batch, first, last) for first, last in pairwise(bounds)]
     return parts
 
 
