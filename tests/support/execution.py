@@ -1,0 +1,177 @@
+"""Builders for tests of execution: one instrument, short prices and sizes, times in ms."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from penstock_contracts.base import Message
+from penstock_contracts.control import Command
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import BarBatch, Mark, TradeBatch
+from penstock_contracts.orders import CancelRequested, OrderApproved
+from penstock_contracts.types import InstrumentKind, OrderType, Side, TimeInForce
+from penstock_execution.config import ExecutionConfig, GuardConfig, PaperConfig
+from penstock_execution.stage import ExecutionStage
+from penstock_kernel.session import SessionConfig
+
+MS = 1_000_000
+KEY = "btc-usdt.test"
+GRID = 100 * MS
+SCALE = 3
+"""Decimals of the prices and sizes of `trades` and `bars`."""
+
+
+def instrument(key: str = KEY, **changes: Any) -> Instrument:
+    """A linear instrument: lot 0.001, fees 2 and 5 basis points."""
+    values: dict[str, Any] = {
+        "instrument": key,
+        "kind": InstrumentKind.SPOT,
+        "base": "BTC",
+        "quote": "USDT",
+        "settlement": "USDT",
+        "lot_size": Decimal("0.001"),
+        "price_decimals": SCALE,
+        "size_decimals": SCALE,
+        "fee_maker": Decimal("0.0002"),
+        "fee_taker": Decimal("0.0005"),
+    }
+    return Instrument(**{**values, **changes})
+
+
+def session(*instruments: Instrument, grid: int = GRID, session_id: str = "test") -> SessionConfig:
+    """A session that starts at 0."""
+    return SessionConfig(
+        session_id=session_id,
+        currency="USDT",
+        capital=Decimal(100_000),
+        grid=grid,
+        instruments=instruments or (instrument(),),
+        strategies=(),
+    )
+
+
+def stage(
+    *instruments: Instrument, grid: int = GRID, guard: GuardConfig | None = None, **paper: Any
+) -> ExecutionStage:
+    """A stage; keywords are settings of the paper venue."""
+    config = ExecutionConfig(paper=PaperConfig(**paper), guard=guard or GuardConfig())
+    return ExecutionStage(config, session(*instruments, grid=grid))
+
+
+def order(number: int = 1, ms: float = 100, **changes: Any) -> OrderApproved:
+    """The approval of a market buy of 1, decided at `ms`; `quantity` and prices may be strings."""
+    values: dict[str, Any] = {
+        "order_id": f"o-{number}",
+        "client_order_id": f"o-{number}",
+        "signal_id": f"s-{number}",
+        "ordinal": number,
+        "strategy": "one",
+        "instrument": KEY,
+        "ts": int(ms * MS),
+        "side": Side.BUY,
+        "type": OrderType.LIMIT if "limit_price" in changes else OrderType.MARKET,
+        "quantity": "1",
+        "reference_price": Decimal(100),
+        **changes,
+    }
+    for name in ("quantity", "limit_price"):
+        if name in values:
+            values[name] = Decimal(values[name])
+    return OrderApproved(**values)
+
+
+def ioc(number: int = 1, ms: float = 100, **changes: Any) -> OrderApproved:
+    """The same, immediate or cancel."""
+    return order(number, ms, time_in_force=TimeInForce.IOC, **changes)
+
+
+def cancel(number: int = 1, ms: float = 200, reason: str = "superseded") -> CancelRequested:
+    """The request to cancel an order of `order`."""
+    return CancelRequested(
+        order_id=f"o-{number}", strategy="one", instrument=KEY, ts=int(ms * MS), reason=reason
+    )
+
+
+Row = tuple[float, float | str, float | str]
+
+
+def trades(rows: Sequence[Row], key: str = KEY, scale: int = SCALE) -> TradeBatch:
+    """Trades from (ms, price, size)."""
+    times = np.array([int(ms * MS) for ms, _, _ in rows], dtype=np.int64)
+    count = len(rows)
+    return TradeBatch(
+        instrument=key,
+        source="test",
+        price_scale=scale,
+        size_scale=scale,
+        ts_event=times,
+        ts_init=times,
+        price=scaled((price for _, price, _ in rows), scale),
+        size=scaled((size for _, _, size in rows), scale),
+        side=np.zeros(count, dtype=np.int8),
+        flags=np.zeros(count, dtype=np.int8),
+        trade_id=np.array([str(index).encode() for index in range(count)], dtype="S8"),
+    )
+
+
+Bar = tuple[float, float | str, float | str, float | str, float | str, float | str]
+
+
+def bars(rows: Sequence[Bar], key: str = KEY, interval_ms: int = 100, scale: int = SCALE) -> BarBatch:
+    """Bars from (ms of the end, open, high, low, close, volume)."""
+    times = np.array([int(row[0] * MS) for row in rows], dtype=np.int64)
+    count = len(rows)
+    columns = [scaled((row[index] for row in rows), scale) for index in range(1, 6)]
+    return BarBatch(
+        instrument=key,
+        source="test",
+        interval=interval_ms * MS,
+        price_scale=scale,
+        size_scale=scale,
+        ts_event=times,
+        ts_init=times,
+        open=columns[0],
+        high=columns[1],
+        low=columns[2],
+        close=columns[3],
+        volume=columns[4],
+        trades=np.full(count, -1, dtype=np.int64),
+        vwap=np.full(count, np.nan),
+        flags=np.zeros(count, dtype=np.int8),
+    )
+
+
+def scaled(values: Iterable[float | str], scale: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Numbers as a scaled integer column."""
+    return np.array([int(Decimal(str(value)).scaleb(scale)) for value in values], dtype=np.int64)
+
+
+def mark(ms: float, start_ms: float, ended: bool = False, commands: tuple[Command, ...] = ()) -> Mark:
+    """The end of the interval (start_ms, ms]."""
+    return Mark(ts=int(ms * MS), start=int(start_ms * MS), ended=ended, commands=commands)
+
+
+class Run:
+    """Feeds a stage interval by interval and collects what it says."""
+
+    def __init__(self, stage: ExecutionStage) -> None:
+        self.stage = stage
+        self.told: list[Message] = []
+        self.ms = 0.0
+
+    def give(self, *messages: Message) -> "Run":
+        """Hand over messages."""
+        for message in messages:
+            self.told += self.stage.process(message)
+        return self
+
+    def until(self, ms: float, ended: bool = False, commands: tuple[Command, ...] = ()) -> "Run":
+        """End the interval at `ms`."""
+        self.told += self.stage.end_interval(mark(ms, self.ms, ended, commands))
+        self.ms = ms
+        return self
+
+    def of(self, kind: type) -> list[Any]:
+        """The messages of one type so far."""
+        return [message for message in self.told if type(message) is kind]

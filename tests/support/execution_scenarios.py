@@ -1,0 +1,198 @@
+"""Random histories of two instruments, and ways to present one to a stage that must not matter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+from penstock_contracts.base import Message
+from penstock_contracts.market import InstrumentStatus
+from penstock_contracts.orders import CancelRequested, OrderApproved
+from penstock_contracts.types import MarketStatus, Side, TimeInForce
+from penstock_execution.stage import ExecutionStage
+from support.execution import MS, bars, instrument, mark, order, stage, trades
+
+KEYS = ("a-usdt.test", "b-usdt.test")
+INTERVALS = 12
+GRID_MS = 100
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens; rows and statuses by instrument, orders and cancels by the interval of their decision."""
+
+    kind: str
+    rows: dict[str, list[tuple[Any, ...]]]
+    orders: list[tuple[int, OrderApproved]]
+    cancels: list[tuple[int, CancelRequested]]
+    statuses: dict[int, InstrumentStatus]
+    settings: dict[str, Any]
+
+    def new_stage(self) -> ExecutionStage:
+        return stage(*(instrument(key) for key in KEYS), **self.settings)
+
+    def decided_in(self, interval: int) -> list[Message]:
+        """What risk decided in the interval; after the data it cancels everything."""
+        decided = [made for when, made in (*self.orders, *self.cancels) if when == interval]
+        if interval == INTERVALS:
+            ts = mark_ms(interval) * MS
+            decided += [
+                CancelRequested(
+                    order_id=made.order_id, strategy="one", instrument=made.instrument, ts=ts, reason="ended"
+                )
+                for _, made in self.orders
+                if made.limit_price is not None
+            ]
+        return decided
+
+    def market(self, first: int, last: int, cuts: Sequence[bool] = ()) -> list[Message]:
+        """The market data of intervals first..last, cut after the rows that `cuts` says, over and over."""
+        messages: list[Message] = [status for when, status in self.statuses.items() if first <= when <= last]
+        for key, rows in self.rows.items():
+            piece: list[tuple[Any, ...]] = []
+            inside = [row for row in rows if mark_ms(first - 1) < row[0] <= mark_ms(last)]
+            for index, row in enumerate(inside):
+                piece.append(row)
+                if (cuts and cuts[index % len(cuts)]) or index == len(inside) - 1:
+                    messages.append(self.batch(key, piece))
+                    piece = []
+        return messages
+
+    def batch(self, key: str, rows: Sequence[tuple[Any, ...]]) -> Message:
+        return trades(rows, key) if self.kind == "trade" else bars(rows, key)
+
+
+def mark_ms(interval: int) -> int:
+    """The end of an interval; interval 0 ends at 100 ms."""
+    return (interval + 1) * GRID_MS
+
+
+def play(scenario: Scenario, cuts: Sequence[bool] = (), restarts: bool = False) -> list[Message]:
+    """Interval by interval."""
+    told: list[Message] = []
+    running = scenario.new_stage()
+
+    def restarted() -> ExecutionStage:
+        if not restarts:
+            return running
+        fresh = scenario.new_stage()
+        fresh.restore(running.snapshot())
+        return fresh
+
+    for interval in range(INTERVALS + 6):
+        for message in (*scenario.decided_in(interval - 1), *scenario.market(interval, interval, cuts)):
+            told += running.process(message)
+            running = restarted()
+        ended = interval >= INTERVALS
+        told += running.end_interval(mark(mark_ms(interval), mark_ms(interval - 1), ended))
+        running = restarted()
+    return told
+
+
+def play_skipping(scenario: Scenario) -> tuple[list[Message], int]:
+    """Runs of quiet intervals as one. Also returns how many were presented in all."""
+    told: list[Message] = []
+    running = scenario.new_stage()
+    presented = interval = 0
+    while interval < INTERVALS + 6:
+        last = _run_end(scenario, running, interval)
+        for message in (*scenario.decided_in(interval - 1), *scenario.market(interval, last)):
+            told += running.process(message)
+        told += running.end_interval(mark(mark_ms(last), mark_ms(interval - 1), interval >= INTERVALS))
+        presented += 1
+        interval = last + 1
+    return told, presented
+
+
+def _run_end(scenario: Scenario, running: ExecutionStage, first: int) -> int:
+    busy = [when for when, _ in (*scenario.orders, *scenario.cancels)]
+    alone = {*busy, *(when + 1 for when in busy), *scenario.statuses}
+    if first in alone or first >= INTERVALS:
+        return first
+    last = first
+    due = running.status().next_due
+    while last + 1 < INTERVALS and last + 1 not in alone and mark_ms(last) * MS < due:
+        last += 1
+    for key, rows in scenario.rows.items():
+        inside = [row for row in rows if mark_ms(first - 1) < row[0] <= mark_ms(last)]
+        quiet = running.quiet_rows(scenario.batch(key, inside)) if inside else 0
+        if quiet < len(inside):
+            loud = (inside[quiet][0] - 1) // GRID_MS
+            last = min(last, max(first, loud - 1))
+    return last
+
+
+_PRICES = st.integers(-6, 6).map(lambda step: Decimal(100) + step * Decimal("0.5"))
+_SIZES = st.integers(1, 3000).map(lambda size: Decimal(size).scaleb(-3))
+
+
+@st.composite
+def trade_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    times = sorted(draw(st.sets(st.integers(1, INTERVALS * GRID_MS), min_size=1, max_size=60)))
+    return [(1, Decimal(100), Decimal(1)), *((ms, draw(_PRICES), draw(_SIZES)) for ms in times if ms > 1)]
+
+
+@st.composite
+def bar_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for interval in range(INTERVALS):
+        if interval and draw(st.integers(0, 5)) == 0:
+            continue
+        prices = draw(st.tuples(_PRICES, _PRICES, _PRICES, _PRICES))
+        volume = draw(st.one_of(st.just(Decimal(0)), _SIZES.map(lambda size: size * 10)))
+        rows.append((mark_ms(interval), prices[0], max(prices), min(prices), prices[3], volume))
+    return rows
+
+
+@st.composite
+def order_at(draw: st.DrawFn, number: int) -> tuple[int, OrderApproved]:
+    interval = draw(st.integers(0, INTERVALS - 1))
+    limit = draw(st.one_of(st.none(), _PRICES))
+    made = order(
+        number,
+        ms=draw(st.integers(mark_ms(interval - 1) + 1, mark_ms(interval))),
+        instrument=draw(st.sampled_from(KEYS)),
+        side=draw(st.sampled_from(Side)),
+        quantity=draw(_SIZES),
+        time_in_force=draw(st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC])),
+        **({} if limit is None else {"limit_price": limit}),
+    )
+    return interval, made
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Trades or bars of both instruments, a few orders, some cancels, now and then a halt."""
+    kind = draw(st.sampled_from(["trade", "bar"]))
+    rows = {key: draw(trade_rows() if kind == "trade" else bar_rows()) for key in KEYS}
+    orders = [draw(order_at(number)) for number in range(1, draw(st.integers(1, 6)) + 1)]
+    cancels = []
+    for interval, made in orders:
+        if draw(st.integers(0, 3)) == 0:
+            later = draw(st.integers(interval, INTERVALS - 1))
+            cancels.append(
+                (
+                    later,
+                    CancelRequested(
+                        order_id=made.order_id, strategy="one", instrument=made.instrument,
+                        ts=mark_ms(later) * MS, reason="test",
+                    ),
+                )
+            )  # fmt: skip
+    statuses = {}
+    if draw(st.integers(0, 3)) == 0:
+        halted = draw(st.integers(1, INTERVALS - 2))
+        key = draw(st.sampled_from(KEYS))
+        for when, status in ((halted, MarketStatus.HALTED), (halted + 1, MarketStatus.TRADING)):
+            ts = mark_ms(when - 1) * MS
+            statuses[when] = InstrumentStatus(instrument=key, ts_event=ts, ts_init=ts, status=status)
+    latencies = st.sampled_from([0, 20 * MS, 100 * MS, 130 * MS])
+    settings: dict[str, Any] = {
+        "submit_latency_ns": draw(latencies),
+        "cancel_latency_ns": draw(latencies),
+        "response_latency_ns": draw(latencies),
+    }
+    if kind == "trade":
+        settings["queue_trades"] = draw(st.sampled_from([None, 0, 2]))
+    return Scenario(kind, rows, sorted(orders, key=lambda each: each[0]), cancels, statuses, settings)
