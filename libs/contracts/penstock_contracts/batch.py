@@ -19,7 +19,7 @@ def _names(cls: type) -> tuple[Callable[..., Any], tuple[str, ...], tuple[str, .
 
 def part_of(message: T, begin: int, end: int) -> T:
     """Rows [begin, end) of a columnar message, as views. TypeError for a plain one."""
-    kind: type[Any] = type(message)
+    kind: type = type(message)
     cls, plain, columns = _names(kind)
     part: T = cls(
         **{name: getattr(message, name) for name in plain},
