@@ -2,13 +2,22 @@
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from penstock_contracts.subjects import slug
 from penstock_contracts.types import Ns, Positive, Scale
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-NS_PER = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
+NS_PER = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
 _SPEED = re.compile(r"(\d+(?:\.\d+)?)x")
 _SYNTHETIC_START: int = 1_767_225_600 * 10**9
@@ -31,11 +40,13 @@ def parse_source(text: str) -> Source:
         return Source("synthetic")
     if kind == "synthetic" and re.fullmatch(r"\d{1,18}", rest):
         return Source("synthetic", seed=int(rest))
-    raise ValueError(f"no source is named {text!r}: use replay:FILE, synthetic or synthetic:SEED (a whole number)")
+    raise ValueError(
+        f"no source is named {text!r}: use replay:FILE, synthetic or synthetic:SEED (a whole number)"
+    )
 
 
 def parse_speed(text: str) -> float | None:
-    """Event seconds per wall second, or None for as fast as the stages follow. ValueError for anything else."""
+    """Event seconds per wall second, or None for as fast as the stages follow. ValueError otherwise."""
     if text == "max":
         return None
     match = _SPEED.fullmatch(text)
@@ -50,7 +61,9 @@ def parse_duration(value: object) -> object:
         return value
     match = _DURATION.fullmatch(value.strip())
     if match is None:
-        raise ValueError(f"no duration is written {value!r}: use a number and ns, us, ms, s, m, h or d, as in 2m")
+        raise ValueError(
+            f"no duration is written {value!r}: use a number and ns, us, ms, s, m, h or d, as in 2m"
+        )
     return int(Decimal(match[1]) * NS_PER[match[2]])
 
 
@@ -77,14 +90,15 @@ Duration = Annotated[int, BeforeValidator(parse_duration), Field(gt=0, le=2**63 
 class SyntheticConfig(BaseModel):
     """The invented market: what it trades and how lively it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     seed: int = Field(default=1, ge=0, lt=10**18)
     """Same seed, same market. `synthetic:SEED` overrides it."""
     start: Ns = _SYNTHETIC_START
-    """Event time at which the market begins, ns. At 1x the time of the start, so that event time is the clock's."""
+    """Event time at which the market begins, ns. At 1x the wall time, so that event time is the clock's."""
     symbols: Annotated[dict[str, Positive], AfterValidator(_slugs)] = Field(
-        default={"btc-usdt": Decimal(60000), "eth-usdt": Decimal(3000), "sol-usdt": Decimal(150)}, min_length=1
+        default={"btc-usdt": Decimal(60000), "eth-usdt": Decimal(3000), "sol-usdt": Decimal(150)},
+        min_length=1,
     )
     """Symbols and the prices that they start at."""
     rate: float = Field(default=5.0, ge=0.1, le=20_000)
@@ -94,7 +108,7 @@ class SyntheticConfig(BaseModel):
     correlation: float = Field(default=0.6, ge=0, le=1)
     """Of the returns of any two symbols."""
     regimes: bool = True
-    """Trends, ranges and volatile stretches of 10 to 60 s in turn; otherwise a random walk."""
+    """Trends, ranges and volatile stretches of 10 to 30 s in turn; otherwise a random walk."""
     jumps: float = Field(default=0.2, ge=0, le=10)
     """Sudden moves of 0.1 to 0.5 % per minute and symbol."""
     bursts: float = Field(default=1.0, ge=0, le=20)
@@ -106,9 +120,11 @@ class SyntheticConfig(BaseModel):
 class IngestConfig(BaseModel):
     """The section `ingest` of the configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    sources: tuple[Annotated[str, AfterValidator(_known_source)], ...] = Field(default=("synthetic",), min_length=1)
+    sources: tuple[Annotated[str, AfterValidator(_known_source)], ...] = Field(
+        default=("synthetic",), min_length=1
+    )
     """`replay:FILE`, `synthetic`, `synthetic:SEED`; several at once."""
     speed: Annotated[str, AfterValidator(_known_speed)] = "1x"
     """`1x`, any `<number>x`, or `max`."""
@@ -116,9 +132,11 @@ class IngestConfig(BaseModel):
     """Event time after which the session ends, ns or text such as `2m`; none: when the data does."""
     grid: Duration | None = None
     """Distance of the marks, ns; none: 100 ms, or the interval of bar files when there is nothing else."""
+    instruments_file: Path | None = None
+    """Definitions of instruments (`instruments.toml`); none: inferred, with a warning."""
     columns: dict[str, str] = {}
-    """Which column holds what, where the name does not say it: `{"ts": "when", "open": "o"}`. For a file without
-    a header line the column's number, from 1."""
+    """Which column holds what, where the name does not say it: `{"ts": "when", "open": "o"}`. For a file
+    without a header line the column's number, from 1."""
     format: str = "auto"
     """How times are written: `auto`, `iso`, an epoch's unit `s`, `ms`, `us`, `ns`, or a strptime pattern."""
     bar_time: Literal["auto", "start", "end"] = "auto"

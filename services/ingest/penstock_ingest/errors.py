@@ -1,10 +1,10 @@
 """What can be wrong with a source. Everything here is raised before a session starts.
 
-    IngestError
-      SourceError        the name of a source is not one (exit code 78)
-      FileError          a file that cannot be used (exit code 78)
-        FileMissing      it is not there or cannot be read (exit code 66)
-      DefinitionError    `instruments.toml`: names the field (exit code 78)
+IngestError
+  SourceError        sources that cannot be had, or not together (exit code 78)
+  FileError          a file that cannot be used (exit code 78)
+    FileMissing      it is not there or cannot be read (exit code 66)
+  DefinitionError    `instruments.toml`: names the field (exit code 78)
 """
 
 from pathlib import Path
@@ -15,11 +15,11 @@ class IngestError(Exception):
 
 
 class SourceError(IngestError):
-    """A source that is not named as `replay:FILE`, `synthetic` or `synthetic:SEED`, or that contradicts another."""
+    """A source that cannot be: two of the same, an instrument that none has, a setting that contradicts."""
 
 
 class FileError(IngestError):
-    """A file that cannot be replayed. One line: the file, the row where there is one, what is wrong, the mend."""
+    """A file that cannot be replayed. One line: file, row where there is one, what is wrong, the mend."""
 
     def __init__(self, file: Path, what: str, mend: str, row: int | None = None) -> None:
         self.file, self.what, self.mend, self.row = file, what, mend, row

@@ -11,7 +11,7 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import BarBatch, Gap
 from penstock_contracts.types import NEVER
 
-from penstock_ingest.quarantine import SAMPLES_MAX, QuarantinedRow
+from penstock_ingest.quarantine import SAMPLES_MAX, QuarantinedRow, Reason
 from penstock_ingest.scale import Ints
 from penstock_ingest.table import Table, counted
 
@@ -26,7 +26,7 @@ class Feed(Protocol):
     """
 
     name: str
-    """Unique in the session, the same in every run."""
+    """Unique in the session, the same in every run; the `source` of its messages."""
     instrument: Instrument
 
     @property
@@ -53,6 +53,10 @@ class Feed(Protocol):
         """Event time of the next row; None when there is none."""
         ...
 
+    def last_time(self) -> int | None:
+        """Event time of its last row; None when it has no end."""
+        ...
+
     def read_until(self, ts: int) -> list[Message]:
         """All rows of event time up to `ts` that were not read yet, in messages below the size limit."""
         ...
@@ -70,14 +74,14 @@ class Feed(Protocol):
         ...
 
     def columns(self, until: int | None = None, rows: int = BULK_ROWS) -> Iterator[Message]:
-        """The rows up to `until` (all when None) in big batches of at most `rows`, whatever their size in bytes."""
+        """The rows up to `until` (all when None) in batches of at most `rows`, whatever their bytes."""
         ...
 
 
 def rows_max(columns: dict[str, np.ndarray[Any, Any]], configured: int) -> int:
     """Rows that fit a message of these columns: as configured, and within the size limit."""
     row_bytes = sum(column.dtype.itemsize for column in columns.values())
-    return max(1, min(configured, (MESSAGE_BYTES_MAX - _HEADER_BYTES_MAX) // row_bytes))
+    return int(max(1, min(configured, (MESSAGE_BYTES_MAX - _HEADER_BYTES_MAX) // row_bytes)))
 
 
 def batches(
@@ -85,14 +89,14 @@ def batches(
 ) -> Iterator[Message]:
     """Rows `first` to `last` as messages of at most `rows`, each gap told before the bar that follows it."""
     cuts = [] if gaps is None else gaps[np.searchsorted(gaps, first) : np.searchsorted(gaps, last)].tolist()
-    plain = {"instrument": instrument, "source": source, **table.plain}
+    plain: dict[str, Any] = {"instrument": instrument, "source": source, **table.plain}
     columns = table.columns
-    for begin, end in zip([first, *cuts], [*cuts, last], strict=True):
-        if begin in cuts:
+    for number, (begin, end) in enumerate(zip([first, *cuts], [*cuts, last], strict=True)):
+        if number > 0:
             yield _gap(table, instrument, source, begin)
         for at in range(begin, end, rows):
             upto = min(at + rows, end)
-            yield table.make(**plain, **{name: column[at:upto] for name, column in columns.items()})
+            yield table.make(**(plain | {name: column[at:upto] for name, column in columns.items()}))
 
 
 def _gap(table: Table, instrument: str, source: str, row: int) -> Gap:
@@ -111,12 +115,13 @@ def _gap(table: Table, instrument: str, source: str, row: int) -> Gap:
 class TableFeed:
     """A feed of rows that are all in memory."""
 
-    def __init__(self, name: str, instrument: Instrument, table: Table, row_numbers: Ints, batch_rows: int) -> None:
+    def __init__(
+        self, name: str, instrument: Instrument, table: Table, row_numbers: Ints, batch_rows: int
+    ) -> None:
         self.name = name
         self.instrument = instrument
         self._table = table
         self._row_numbers = row_numbers
-        self._source = instrument.instrument.rpartition(".")[2]
         self._rows_max = rows_max(table.columns, batch_rows)
         self._gaps = _gap_rows(table)
         self._next = 0
@@ -125,6 +130,16 @@ class TableFeed:
     @property
     def bar_interval(self) -> int | None:
         return self._table.plain["interval"] if self._table.make is BarBatch else None
+
+    @property
+    def rows(self) -> int:
+        """All rows, the quarantined ones included."""
+        return len(self._table.ts) + len(self._table.bad_after)
+
+    @property
+    def rows_good(self) -> int:
+        """Rows without the quarantined ones."""
+        return len(self._table.ts)
 
     @property
     def released(self) -> int:
@@ -136,7 +151,8 @@ class TableFeed:
 
     @property
     def quarantined(self) -> Counter[str]:
-        return counted(self._table.bad_reason[: self._bad()])
+        bad = self._bad()
+        return counted(self._table.bad_reason[:bad]) if bad else Counter()
 
     def _bad(self) -> int:
         """Quarantined rows passed so far."""
@@ -145,6 +161,9 @@ class TableFeed:
     def next_time(self) -> int | None:
         ts = self._table.ts
         return int(ts[self._next]) if self._next < len(ts) else None
+
+    def last_time(self) -> int | None:
+        return int(self._table.ts[-1])
 
     def read_until(self, ts: int) -> list[Message]:
         return list(self._read(ts, self._rows_max))
@@ -155,15 +174,21 @@ class TableFeed:
     def _read(self, ts: int, rows: int) -> Iterator[Message]:
         first = self._next
         self._next = max(first, int(np.searchsorted(self._table.ts, ts, side="right")))
-        return batches(self._table, self.instrument.instrument, self._source, first, self._next, rows, self._gaps)
+        return batches(
+            self._table, self.instrument.instrument, self.name, first, self._next, rows, self._gaps
+        )
 
     def seek(self, position: int) -> None:
         self._next = 0
         bad_after = self._table.bad_after
         # Good rows that stand before the place: position = good + quarantined among them.
-        self._next = max(0, position - int(np.count_nonzero(bad_after + np.arange(len(bad_after)) < position)))
+        self._next = max(
+            0, position - int(np.count_nonzero(bad_after + np.arange(len(bad_after)) < position))
+        )
         if self.position != position:
-            raise ValueError(f"{self.name}: no place {position} among {len(self._table.ts) + len(bad_after)} rows")
+            raise ValueError(
+                f"{self.name}: no place {position} among {len(self._table.ts) + len(bad_after)} rows"
+            )
         self._taken = self._bad()
 
     def skip(self, rows: int) -> None:
@@ -175,14 +200,12 @@ class TableFeed:
         first, self._taken = self._taken, self._bad()
         table, codes = self._table, self._table.bad_reason
         return [
-            QuarantinedRow(self.name, int(self._row_numbers[at]), _label(int(codes[at])), table.samples[place])
+            QuarantinedRow(
+                self.name, int(self._row_numbers[at]), Reason(int(codes[at])).label, table.samples[place]
+            )
             for at in range(first, min(self._taken, first + SAMPLES_MAX))
             if (place := int(table.bad_row[at])) in table.samples
         ]
-
-
-def _label(code: int) -> str:
-    return next(iter(counted(np.array([code], dtype=np.int8))))
 
 
 def _gap_rows(table: Table) -> Ints | None:

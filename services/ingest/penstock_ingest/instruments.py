@@ -62,7 +62,9 @@ def load_definitions(file: Path) -> list[Definition]:
         raise DefinitionError(f"{file}: not TOML: {error}") from None
     entries = document.pop("instrument", None)
     if document:
-        raise DefinitionError(f"{file}: {next(iter(document))}: not known; the file takes only [[instrument]] tables")
+        raise DefinitionError(
+            f"{file}: {next(iter(document))}: not known; the file takes only [[instrument]] tables"
+        )
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DefinitionError(f"{file}: instrument: write one [[instrument]] table for each")
     found: dict[str, Definition] = {}
@@ -74,14 +76,14 @@ def load_definitions(file: Path) -> list[Definition]:
     return list(found.values())
 
 
-def define(definition: Definition | None, inferred: Mapping[str, Any], assumptions: Mapping[str, str]) -> Instrument:
-    """The instrument: what was defined, the rest inferred. `assumptions` are texts by the field they concern."""
+def define(
+    definition: Definition | None, inferred: Mapping[str, Any], assumptions: Mapping[str, str]
+) -> Instrument:
+    """The instrument: what was defined, the rest inferred. `assumptions` are texts by field."""
     given = definition.values if definition is not None else {}
     values = {**inferred, **given}
-    if "kind" in given or "quote" in given:
-        values.setdefault("settlement", values.get("quote"))
-        if "settlement" not in given:
-            values["settlement"] = values["quote"]
+    if "quote" in given and "settlement" not in given:
+        values["settlement"] = given["quote"]
     texts = tuple(text for name, text in assumptions.items() if name not in given)
     missing = [each.name for each in fields(Instrument) if _required(each) and each.name not in values]
     where = definition.where if definition is not None else str(values.get("instrument"))
@@ -97,7 +99,9 @@ def define(definition: Definition | None, inferred: Mapping[str, Any], assumptio
     return instrument
 
 
-def infer(named: Named, venue: str, tables: Sequence[Table], notes: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+def infer(
+    named: Named, venue: str, tables: Sequence[Table], notes: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Fields of an instrument as its name and all its rows tell them, and what was assumed, by field."""
     price_decimals = max(table.plain["price_scale"] for table in tables)
     values: dict[str, Any] = {
@@ -113,13 +117,17 @@ def infer(named: Named, venue: str, tables: Sequence[Table], notes: Sequence[str
     }
     texts = {("kind" if text.startswith("spot") else "quote"): text for text in named.assumptions}
     texts["tick_size"] = f"tick {unit(price_decimals):f}: the most decimals of its prices"
-    in_quote = named.quote in DOLLARS and any(_turnover_per_day(table) > _TURNOVER_PER_DAY_MAX for table in tables)
+    in_quote = named.quote in DOLLARS and any(
+        _turnover_per_day(table) > _TURNOVER_PER_DAY_MAX for table in tables
+    )
     lot_decimals = _lot_decimals(tables, in_quote)
     values |= {"lot_size": unit(lot_decimals), "size_decimals": lot_decimals}
     texts["lot_size"] = f"lot {unit(lot_decimals):f} {named.base}"
     if in_quote:
         values["volume_unit"] = "quote"
-        texts["volume_unit"] = f"volume in {named.quote}: in {named.base} it would be above 10^12 {named.quote} a day"
+        texts["volume_unit"] = (
+            f"volume in {named.quote}: in {named.base} it would be above 10^12 {named.quote} a day"
+        )
     elif any("volume" in table.columns for table in tables):
         texts["volume_unit"] = f"volume in {named.base}"
     texts["fee_taker"] = f"fees {FEE_TAKER} taker, {FEE_MAKER} maker"
@@ -132,8 +140,8 @@ def _turnover_per_day(table: Table) -> float:
     """Median turnover of a bar, in quote currency were the volume in base, times the bars of a day."""
     if "volume" not in table.columns or not len(table.ts):
         return 0.0
-    volume = float(np.median(table.columns["volume"])) / 10 ** table.plain["size_scale"]
-    return volume * _median_price(table) * NS_PER_DAY / int(table.plain["interval"])
+    volume = float(np.median(table.columns["volume"])) / float(10 ** table.plain["size_scale"])
+    return volume * _median_price(table) * (NS_PER_DAY / int(table.plain["interval"]))
 
 
 def _median_price(table: Table) -> float:
@@ -142,9 +150,9 @@ def _median_price(table: Table) -> float:
 
 
 def _lot_decimals(tables: Sequence[Table], in_quote: bool) -> int:
-    """As many decimals as sizes have; where volume is in quote currency, a lot worth at most one unit of it."""
+    """As many decimals as sizes have; where volume is in quote currency, a lot worth at most one of it."""
     if not in_quote:
-        return min(max(table.plain["size_scale"] for table in tables), _LOT_DECIMALS_MAX)
+        return min(max(int(table.plain["size_scale"]) for table in tables), _LOT_DECIMALS_MAX)
     price = max(_median_price(table) for table in tables)
     return next((each for each in range(_LOT_DECIMALS_MAX) if price <= 10**each), _LOT_DECIMALS_MAX)
 
@@ -152,7 +160,9 @@ def _lot_decimals(tables: Sequence[Table], in_quote: bool) -> int:
 @lru_cache(maxsize=1)
 def _field_adapters() -> dict[str, TypeAdapter[Any]]:
     hints = get_type_hints(Instrument, include_extras=True)
-    return {each.name: TypeAdapter(hints[each.name]) for each in fields(Instrument) if each.name != "assumptions"}
+    return {
+        each.name: TypeAdapter(hints[each.name]) for each in fields(Instrument) if each.name != "assumptions"
+    }
 
 
 def _required(each: Any) -> bool:
@@ -181,7 +191,9 @@ def _definition(where: str, entry: Mapping[str, Any]) -> Definition:
     return Definition(values["instrument"], tuple(files), values, where)
 
 
-def definition_for(definitions: Sequence[Definition], key: InstrumentKey, file: Path | None) -> Definition | None:
+def definition_for(
+    definitions: Sequence[Definition], key: InstrumentKey, file: Path | None
+) -> Definition | None:
     """The definition of an instrument: the one that lists its file, else the one of its key."""
     if file is not None:
         for definition in definitions:

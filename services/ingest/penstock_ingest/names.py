@@ -8,8 +8,8 @@ from penstock_contracts.subjects import slug
 from penstock_contracts.types import InstrumentKind
 
 QUOTES = (
-    "usdt", "usdc", "busd", "fdusd", "tusd", "dai", "usd", "eur", "gbp", "jpy", "chf", "aud", "cad", "try", "brl",
-    "krw", "btc", "eth", "bnb",
+    "usdt", "usdc", "busd", "fdusd", "tusd", "dai", "usd", "eur", "gbp", "jpy", "chf", "aud", "cad", "try",
+    "brl", "krw", "btc", "eth", "bnb",
 )  # fmt: skip
 """Currencies that end a symbol written in one word; the longer before those that they end with."""
 DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
@@ -21,7 +21,9 @@ _KINDS = {
     "futures": InstrumentKind.FUTURE,
     "spot": InstrumentKind.SPOT,
 }
-_NOISE = frozenset({"trades", "trade", "aggtrades", "bars", "bar", "ohlcv", "ohlc", "klines", "kline", "candles", "data"})
+_NOISE = frozenset(
+    {"trades", "trade", "aggtrades", "bars", "bar", "ohlcv", "ohlc", "klines", "kline", "candles", "data"}
+)
 _INTERVAL = re.compile(r"(\d+)(s|sec|m|min|h|d)")
 _UNIT = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
@@ -53,8 +55,8 @@ def interval_of(file: Path) -> int | None:
 
 
 def from_file(file: Path) -> Named:
-    """The instrument that a file's name tells of: what is left without dates, intervals and words like `trades`."""
-    tokens = []
+    """The instrument that a file's name tells of, without dates, intervals and words like `trades`."""
+    tokens: list[str] = []
     for token in _tokens(stem(file)):
         if re.fullmatch(r"\d+", token) or _INTERVAL.fullmatch(token) or token in _NOISE:
             if tokens:

@@ -6,6 +6,7 @@ jumps and a time that runs ahead are held until the next row confirms them, as a
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def judge_bar_shape(verdict: Verdict, opened: Floats, high: Floats, low: Floats,
     put(verdict, (opened > high) | (opened < low) | (close > high) | (close < low), Reason.OUTSIDE_RANGE)
 
 
-def judge_repeats(verdict: Verdict, keys: NDArray[np.generic], body: tuple[NDArray[np.generic], ...]) -> None:
+def judge_repeats(verdict: Verdict, keys: NDArray[Any], body: tuple[NDArray[Any], ...]) -> None:
     """Rows whose key was there before: the same body is a duplicate, another one a conflict."""
     rows = np.flatnonzero((verdict == 0) & (keys != keys.dtype.type()))
     found = keys[rows]

@@ -1,8 +1,8 @@
-"""Rows of one instrument from one source: the good ones as message columns, the others counted and set aside."""
+"""Rows of one instrument from one source: the good as message columns, the others counted and set aside."""
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,15 @@ from penstock_contracts.market import BarBatch, TradeBatch
 from penstock_contracts.types import RowFlag
 
 from penstock_ingest.quarantine import (
-    SAMPLES_MAX, Previous, Reason, Verdict, judge_bar_shape, judge_jumps, judge_numbers, judge_order, judge_repeats,
+    SAMPLES_MAX,
+    Previous,
+    Reason,
+    Verdict,
+    judge_bar_shape,
+    judge_jumps,
+    judge_numbers,
+    judge_order,
+    judge_repeats,
     put,
 )
 from penstock_ingest.scale import Floats, Ints, decimals, exact_at, fitting, to_units
@@ -83,21 +91,6 @@ class Table:
         column: Ints = self.columns["ts_init"]
         return column
 
-    def rescaled(self, price_scale: int, size_scale: int) -> "Table":
-        """The same rows with at least these decimals."""
-        columns = dict(self.columns)
-        for scale, wanted, names in (
-            ("price_scale", price_scale, ("price", "open", "high", "low", "close")),
-            ("size_scale", size_scale, ("size", "volume")),
-        ):
-            factor = 10 ** (wanted - self.plain[scale])
-            for name in names:
-                if name in columns and factor != 1:
-                    if int(columns[name].max(initial=0)) * factor >= 2**63:
-                        raise OverflowError(f"{name} with {wanted} decimals")
-                    columns[name] = columns[name] * factor
-        return replace(self, plain=self.plain | {"price_scale": price_scale, "size_scale": size_scale}, columns=columns)
-
     def flag_off_tick(self, tick_units: int, tick_scale: int) -> None:
         """Flag the trades whose price is no multiple of the tick (an integer of `tick_scale` decimals)."""
         shift = tick_scale - self.plain["price_scale"]
@@ -161,7 +154,11 @@ def bar_table(raw: RawBars, rules: Rules) -> tuple[Table, int]:
 def _judge_decimals(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, rules: Rules) -> None:
     for column in prices:
         if rules.price_decimals is not None:
-            put(verdict, ~exact_at(np.where(verdict == 0, column, 0.0), rules.price_decimals), Reason.OUT_OF_RANGE)
+            put(
+                verdict,
+                ~exact_at(np.where(verdict == 0, column, 0.0), rules.price_decimals),
+                Reason.OUT_OF_RANGE,
+            )
     if rules.size_decimals is not None:
         put(verdict, ~exact_at(np.where(verdict == 0, size, 0.0), rules.size_decimals), Reason.OUT_OF_RANGE)
 
@@ -186,7 +183,11 @@ def _scaled(
     for label, group in (("price_scale", prices), ("size_scale", sizes)):
         scale = scales[label]
         for name, column in group.items():
-            put(verdict, np.where(verdict == 0, column, 0.0) * float(10**scale) >= 2.0**62, Reason.OUT_OF_RANGE)
+            put(
+                verdict,
+                np.where(verdict == 0, column, 0.0) * float(10**scale) >= 2.0**62,
+                Reason.OUT_OF_RANGE,
+            )
             safe = np.where(verdict == 0, column, 1.0)
             units[name] = to_units(safe, scale)
             rounded += int(np.count_nonzero(~exact_at(safe, scale)))

@@ -11,6 +11,8 @@ from penstock_ingest.scale import Ints
 
 _ROUND = (3600 * NS_PER_SECOND, NS_PER_DAY)
 _BARS_PER_ROUND_MIN = 12
+_LAST_INSTANTS = (1, 10**3, 10**6, 10**9)
+"""How long before its end a bar's last instant is written, ns: by the unit of the times."""
 
 
 def interval_of_bars(file: Path, ts: Ints, named: int | None) -> int:
@@ -27,8 +29,8 @@ def interval_of_bars(file: Path, ts: Ints, named: int | None) -> int:
 def stamped_at(column: str, ts: Ints, interval: int, setting: str) -> tuple[str, str]:
     """`start` or `end`, and what was assumed (nothing when it was set or the column's name says it).
 
-    A name that says neither leaves the data: recordings begin at a round time, so bars whose first time is one
-    interval after a full hour (a full day where an hour has fewer than twelve bars) are stamped at their end.
+    A name that says neither leaves the data: recordings begin at a round time, so bars whose first time is
+    one interval after a full hour (a day where an hour has fewer than twelve bars) are stamped at their end.
     Everything else is stamped at the start, as exchanges do.
     """
     if setting != "auto":
@@ -46,11 +48,9 @@ def stamped_at(column: str, ts: Ints, interval: int, setting: str) -> tuple[str,
 
 
 def bar_ends(ts: Ints, interval: int, stamped: str) -> Ints:
-    """Ends of the bars, ns; -1 stays. An end given as the last instant inside the bar becomes the end itself."""
+    """Ends of the bars, ns; -1 stays. An end given as the last instant inside a bar becomes its end."""
     if stamped == "start":
         return np.where(ts < 0, ts, ts + interval)
-    unit = next(each for each in (NS_PER_SECOND, 10**6, 10**3, 1) if interval % each == 0)
     phases, counts = np.unique(ts[ts >= 0] % interval, return_counts=True)
-    last = int(phases[np.argmax(counts)])
-    missing = interval - last
-    return np.where(ts < 0, ts, ts + missing) if last and missing <= unit and missing in (1, 10**3, 10**6, 10**9) else ts
+    missing = interval - int(phases[np.argmax(counts)])
+    return np.where(ts < 0, ts, ts + missing) if missing in _LAST_INSTANTS else ts

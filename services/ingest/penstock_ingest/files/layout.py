@@ -57,7 +57,7 @@ def normal(name: str) -> str:
 
 
 def resolve(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> Layout:
-    """Find the columns of a file among its column names; `mapping` goes before. FileError when one is missing."""
+    """Find the columns of a file among its names; `mapping` goes before. FileError when one is missing."""
     known = _given(file, found, mapping)
     by_normal = {normal(name): name for name in reversed(found) if name not in known.values()}
     for meaning, names in NAMES.items():

@@ -27,7 +27,7 @@ class RawFrame:
 
 
 def load(file: Path, numbered: bool) -> RawFrame:
-    """Read a file whole. `numbered`: it has no header line, its columns are called 1, 2, … FileError if unusable."""
+    """Read a file whole. `numbered`: without header line, its columns are called 1, 2, … FileError."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:

@@ -17,7 +17,16 @@ from penstock_ingest.files.load import ROW, RawFrame, load
 from penstock_ingest.files.times import parse_times
 from penstock_ingest.quarantine import Reason, put
 from penstock_ingest.scale import Floats, Ints
-from penstock_ingest.table import SIDE_UNREADABLE, RawBars, RawTrades, Rules, Table, bar_table, sampled, trade_table
+from penstock_ingest.table import (
+    SIDE_UNREADABLE,
+    RawBars,
+    RawTrades,
+    Rules,
+    Table,
+    bar_table,
+    sampled,
+    trade_table,
+)
 
 TRADE_ID_BYTES_MAX = 64
 _BUYS = ("buy", "b", "bid", "buyer", "1", "+1", "long")
@@ -34,7 +43,7 @@ class ReadOptions:
     format: str = "auto"
     bar_time: str = "auto"
     bar_interval: int | None = None
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(slots=True)
@@ -53,7 +62,9 @@ class FileRows:
 
 def read_file(file: Path, options: ReadOptions) -> list[FileRows]:
     """Read a whole file. FileError when it cannot be used; single rows that cannot are quarantined."""
-    raw = load(file, numbered=bool(options.columns) and all(each.isdigit() for each in options.columns.values()))
+    raw = load(
+        file, numbered=bool(options.columns) and all(each.isdigit() for each in options.columns.values())
+    )
     layout = resolve(file, raw.columns, options.columns)
     rows = raw.frame[ROW].to_numpy().astype(np.int64)
     ts = parse_times(file, raw.frame[layout.columns["ts"]], rows, options.format)
@@ -67,7 +78,9 @@ def read_file(file: Path, options: ReadOptions) -> list[FileRows]:
     parts = []
     for symbol in found:
         # Rows without a symbol are nobody's; they are counted with the first one.
-        mask = (symbols == symbol).fill_null(value=False) | ((symbols.fill_null("") == "") & (symbol == found[0]))
+        mask = (symbols == symbol).fill_null(value=False) | (
+            (symbols.fill_null("") == "") & (symbol == found[0])
+        )
         places = mask.to_numpy()
         part = RawFrame(raw.frame.filter(mask), raw.columns, raw.ragged[places])
         parts.append(_rows(file, part, layout, ts[places], symbol, options, notes))
@@ -104,7 +117,10 @@ def _rows(
     else:
         table, jumps = trade_table(_trades(file, frame, columns, ts, verdict), options.rules)
     if table.rounded:
-        notes = (*notes, f"{table.rounded} numbers have more decimals than fit beside the largest, and were rounded")
+        notes = (
+            *notes,
+            f"{table.rounded} numbers have more decimals than fit beside the largest, and were rounded",
+        )
     _refuse_unusable(file, table, numbers, jumps, symbol)
     table.samples = _texts(frame, raw.columns, table)
     return FileRows(file, layout.kind, symbol, table, numbers[table.bad_row], notes)
@@ -163,13 +179,17 @@ def _floats(file: Path, frame: pl.DataFrame, name: str) -> Floats:
     if column.dtype == pl.String:
         column = column.str.strip_chars()
     elif not column.dtype.is_numeric():
-        raise FileError(file, f"column {name!r} of type {column.dtype} holds no numbers", "name another with --columns")
+        raise FileError(
+            file, f"column {name!r} of type {column.dtype} holds no numbers", "name another with --columns"
+        )
     values: Floats = column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
     return values
 
 
 def _sides(frame: pl.DataFrame, columns: Mapping[str, str]) -> NDArray[np.int8]:
     """The aggressor: the seller where the buyer was the maker."""
+    buys: tuple[str, ...]
+    sells: tuple[str, ...]
     if "side" in columns:
         name, buys, sells = columns["side"], _BUYS, _SELLS
     elif "buyer_maker" in columns:
@@ -202,7 +222,9 @@ def _refuse_wrong_order(file: Path, ts: Ints, numbers: Ints) -> None:
     falls = np.flatnonzero(ts[readable][1:] < ts[readable][:-1])
     if len(falls) and len(falls) > min(_tolerated(len(readable)), len(readable) - 2):
         what = f"times go back {len(falls)} times, here first"
-        raise FileError(file, what, "sort the rows by time, oldest first", row=int(numbers[readable[falls[0] + 1]]))
+        raise FileError(
+            file, what, "sort the rows by time, oldest first", row=int(numbers[readable[falls[0] + 1]])
+        )
 
 
 def _refuse_unusable(file: Path, table: Table, numbers: Ints, jumps: int, symbol: str | None) -> None:
@@ -214,14 +236,16 @@ def _refuse_unusable(file: Path, table: Table, numbers: Ints, jumps: int, symbol
     back = np.flatnonzero(table.bad_reason == Reason.TIME_BACK)
     if len(back) > _tolerated(rows):
         row = int(numbers[table.bad_row[back[0]]])
-        raise FileError(file, f"{len(back)} rows are out of order, here first", "sort the rows by time", row=row)
+        raise FileError(
+            file, f"{len(back)} rows are out of order, here first", "sort the rows by time", row=row
+        )
     conflicts = np.flatnonzero(table.bad_reason == Reason.DUPLICATE_CONFLICT)
     jumped = np.flatnonzero(table.bad_reason == Reason.PRICE_JUMP)
     if symbol is None and (len(conflicts) > _tolerated(rows) or jumps > max(rows // 10, min(10, rows // 4))):
         first = np.concatenate((conflicts, jumped))
-        row = int(numbers[table.bad_row[first.min()]]) if len(first) else None
+        where = int(numbers[table.bad_row[first.min()]]) if len(first) else None
         what = "rows of several instruments, and no symbol column"
-        raise FileError(file, what, "add a symbol column, or give a file for each", row=row)
+        raise FileError(file, what, "add a symbol column, or give a file for each", row=where)
 
 
 def _texts(frame: pl.DataFrame, columns: list[str], table: Table) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """A column of times to nanoseconds UTC. The unit of an epoch is told by its magnitude, and must be one.
 
-    below 10**11 seconds, below 10**14 milliseconds, below 10**17 microseconds, above nanoseconds
+below 10**11 seconds, below 10**14 milliseconds, below 10**17 microseconds, above nanoseconds
 """
 
 import re
@@ -27,7 +27,8 @@ _MEND = "say how times are written, as in --format ms or --format '%d.%m.%Y %H:%
 def parse_times(file: Path, column: pl.Series, rows: Ints, how: str) -> Ints:
     """The column in ns, `UNREADABLE` where a time cannot be read.
 
-    `how` is `auto`, `iso`, a unit or a strptime pattern; `rows` are the row numbers for errors. FileError when the
+    `how` is `auto`, `iso`, a unit or a strptime pattern; `rows` are the row numbers for errors.
+    FileError when the
     units are mixed, or when more than a few times cannot be read.
     """
     if column.dtype.is_temporal():
@@ -53,7 +54,8 @@ def parse_times(file: Path, column: pl.Series, rows: Ints, how: str) -> Ints:
 
 def _nanoseconds(column: pl.Series) -> Ints:
     values = column.cast(pl.Datetime("ns")).to_physical().fill_null(UNREADABLE).to_numpy()
-    return np.maximum(values, UNREADABLE)
+    times: Ints = np.maximum(values, UNREADABLE)
+    return times
 
 
 def _numeric(text: pl.Series) -> bool:
@@ -83,7 +85,9 @@ def _epoch(file: Path, whole: Ints, billionths: Ints, rows: Ints, how: str) -> I
         unit = UNITS[how]
         if len(seen) and names[int(seen[0])] != how:
             what = f"times look like {names[int(seen[0])]}, not {how}"
-            raise FileError(file, what, "leave --format out, or correct it", row=int(rows[np.argmax(readable)]))
+            raise FileError(
+                file, what, "leave --format out, or correct it", row=int(rows[np.argmax(readable)])
+            )
     elif len(seen):
         unit = UNITS[names[int(seen[0])]]
     else:
@@ -143,5 +147,7 @@ def iso_pattern(value: str) -> str | None:
 def _checked(file: Path, times: Ints, rows: Ints) -> Ints:
     bad = np.flatnonzero(times == UNREADABLE)
     if len(bad) == len(times) or len(bad) > max(10, len(times) // 100):
-        raise FileError(file, f"{len(bad)} of {len(times)} times cannot be read", _MEND, row=int(rows[bad[0]]))
+        raise FileError(
+            file, f"{len(bad)} of {len(times)} times cannot be read", _MEND, row=int(rows[bad[0]])
+        )
     return times

@@ -1,0 +1,1 @@
+"""The invented market: seeded, several correlated symbols, with faults on demand."""
