@@ -31,9 +31,8 @@ def at(fill: Fill, base_ms: int) -> Told:
 def recorded_trades(shared_data: Path) -> TradeBatch:
     frame = pl.read_parquet(shared_data / "trades" / "btc-usdt-2021-01-08.parquet")
     times = frame["timestamp"].dt.epoch("ms").to_list()
-    return trades(
-        list(zip(times, frame["price"].to_list(), frame["quantity"].to_list(), strict=True)), scale=6
-    )
+    sizes = [f"{size:.6f}" for size in frame["quantity"]]  # some are a float's error off their six decimals
+    return trades(list(zip(times, frame["price"].to_list(), sizes, strict=True)), scale=6)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +76,8 @@ def bought(decided_ms: int, number: int = 1, **changes: Any) -> OrderApproved:
 
 
 def test_a_market_order_takes_three_recorded_trades(recorded_trades: TradeBatch) -> None:
-    # In effect at 420 ms; three trades at 471 ms: 39432.48 x 0.006329, 39437.62 x 0.029499, 39438.83 x 0.035716.
+    # In effect at 420 ms. Three trades at 471 ms: 0.006329 at 39432.48, 0.029499 at 39437.62, 0.035716 at
+    # 39438.83.
     assert on_trades(recorded_trades, bought(MIDNIGHT_MS + 400, quantity="0.05")) == [
         (D("39440.366496"), D("0.006329"), 471, "taker"),
         (D("39445.507524"), D("0.029499"), 471, "taker"),
@@ -104,8 +104,8 @@ def test_an_offer_is_reached_from_below(recorded_trades: TradeBatch) -> None:
 
 
 def test_a_market_order_takes_its_share_of_three_recorded_bars(recorded_bars: BarBatch) -> None:
-    # Decided at 23:01. Bars to 23:02, 23:03, 23:04 open at 46377, 46411, 46425. Ten percent of their volume is
-    # 1829623.1938 / 46411 / 10 = 3.942…, 466452.1722 / 46425 / 10 = 1.0047…, 254964.2098 / 46425 / 10 = 0.549….
+    # Decided at 23:01. Bars to 23:02, 23:03, 23:04 open at 46377, 46411, 46425. A tenth of their volume:
+    # 182962.31938 / 46411 = 3.942…, 46645.21722 / 46425 = 1.0047…, 25496.42098 / 46425 = 0.549….
     decided = NEW_YEAR_EVE_MS + MINUTE_MS
     assert on_bars(recorded_bars, decided, bought(decided, quantity="5")) == [
         (D("46386.2754"), D("3.942"), MINUTE_MS + 20, "taker"),
@@ -115,7 +115,7 @@ def test_a_market_order_takes_its_share_of_three_recorded_bars(recorded_bars: Ba
 
 
 def test_limits_on_recorded_bars_need_a_trade_through(recorded_bars: BarBatch) -> None:
-    # Highs to 23:02 … 23:05: 46411, 46425, 46425, 46437. A sale at 46425 is touched twice and filled at the third.
+    # Highs to 23:02 … 23:05: 46411, 46425, 46425, 46437. A sale at 46425 is touched twice, then filled.
     decided = NEW_YEAR_EVE_MS + MINUTE_MS
     sell = bought(decided, quantity="0.1", limit_price="46425", side=Side.SELL)
     assert on_bars(recorded_bars, decided, sell) == [(D(46425), D("0.1"), 4 * MINUTE_MS, "maker")]
