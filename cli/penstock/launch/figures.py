@@ -1,6 +1,7 @@
 """The figures that the terminal shows, taken from the services' reports. Unknown is None, shown as a dash."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 from penstock.launch.health import STALE_S, Board
 
 RATE_WINDOW_S = 3.0
-SERVICES = ("ingest", "features", "strategy", "risk", "execution", "recorder", "api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Figures:
 
     event_time: int | None
     """ns; how far the slowest stage is."""
+    event_start: int | None
+    """Event time at which the session began, ns."""
+    event_end: int | None
+    """Event time at which the data or the session ends, ns, where that is known."""
     events: int | None
     events_per_s: float | None
     quarantined: int | None
@@ -69,13 +73,15 @@ class Rate:
         return (last - first) / (last_at - first_at) if last_at > first_at else None
 
 
-def figures(board: Board, rate: Rate, restarts: int) -> Figures:
+def figures(board: Board, rate: Rate, restarts: int, services: Sequence[str]) -> Figures:
     """The figures as of now."""
     ingest, risk, execution = board.view("ingest"), board.view("risk"), board.view("execution")
     heard = board.reports.get("ingest")
-    events = _count(ingest, "events") if "events" in ingest else (heard.events if heard else None)
+    events = heard.events if heard is not None else None
     return Figures(
         event_time=board.mark or None,
+        event_start=_count(ingest, "event_start"),
+        event_end=_count(ingest, "event_end"),
         events=events,
         events_per_s=rate.of(board.clock(), events),
         quarantined=_count(ingest, "quarantined"),
@@ -93,7 +99,7 @@ def figures(board: Board, rate: Rate, restarts: int) -> Figures:
         errors=board.errors,
         restarts=restarts,
         trading_state=risk.get("state"),
-        services=tuple(_row(board, name) for name in SERVICES),
+        services=tuple(_row(board, name) for name in services),
     )
 
 

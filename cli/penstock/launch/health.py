@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from penstock_runtime.health import health_subject
 from penstock_runtime.log import Log
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +45,8 @@ class Health(BaseModel):
     rss_bytes: int = 0
     cpu_s: float = 0.0
     errors: int = 0
+    error: str = ""
+    """The last one."""
     latency_us: Latency = Latency()
     view: dict[str, Any] = Field(default_factory=dict)
     """What its stage describes."""
@@ -67,9 +70,12 @@ class Board:
         self.heard_at[report.service] = self.clock()
 
     def view(self, service: str) -> dict[str, Any]:
-        """What a service's stage describes; empty until it was heard."""
-        report = self.reports.get(service)
-        return report.view if report is not None else {}
+        """What a stage describes, by itself or fused with others; empty until it was heard."""
+        if (report := self.reports.get(service)) is not None:
+            return report.view
+        fused = self.reports.get("fused")
+        view = fused.view.get(service) if fused is not None else None
+        return view if isinstance(view, dict) else {}
 
     def silent_s(self, service: str) -> float | None:
         """For how long a service was silent; None if it was never heard."""
@@ -97,4 +103,4 @@ async def listen(log: Log, board: Board) -> None:
         except ValidationError as error:
             _log.warning("unreadable_health", subject=subject, error=str(error).splitlines()[0])
 
-    await log.subscribe_core(f"penstock.p{log.partition}.health.*", receive)
+    await log.subscribe_core(health_subject(log.partition, "*"), receive)

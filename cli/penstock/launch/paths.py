@@ -40,6 +40,8 @@ class Running(BaseModel):
     nats_url: str
     postgres_url: str = ""
     api_url: str = ""
+    services: tuple[str, ...] = ()
+    """As their health reports name them."""
     detached: bool = False
 
 
@@ -52,6 +54,7 @@ class SessionRecord(BaseModel):
     created_at: int
     """Wall time, ns."""
     config_hash: str
+    profile: str = ""
     source: str
     strategies: tuple[str, ...]
     out: Path

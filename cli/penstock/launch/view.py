@@ -50,7 +50,7 @@ def plain_line(figures: Figures, elapsed_s: float, left_s: float | None, phase: 
     """Everything in one line."""
     pnl = profit(figures)
     parts = [
-        f"{clock(elapsed_s)}" if left_s is None else f"{clock(elapsed_s)} (left {clock(left_s)})",
+        clock(elapsed_s) if left_s is None else f"{clock(elapsed_s)} left {clock(left_s)}",
         phase if phase != "running" else (figures.trading_state or "starting"),
         f"{number(figures.events_per_s)} events/s",
         f"equity {money(figures.equity)} {figures.currency}".rstrip(),
@@ -61,7 +61,9 @@ def plain_line(figures: Figures, elapsed_s: float, left_s: float | None, phase: 
         f"errors {figures.errors}",
     ]
     if figures.event_time is not None:
-        parts.insert(1, moment(figures.event_time))
+        done = share(figures)
+        percent = "" if done is None or left_s is not None else f" ({done:.0%})"
+        parts.insert(1, moment(figures.event_time) + percent)
     if figures.restarts:
         parts.append(f"restarts {figures.restarts}")
     return " | ".join(parts)
@@ -99,6 +101,14 @@ def money(value: Decimal | None, *, signed: bool = False) -> str:
     return f"{value:+,.{digits}f}" if signed else f"{value:,.{digits}f}"
 
 
+def share(figures: Figures) -> float | None:
+    """How much of the session's event time has passed, 0 to 1."""
+    if figures.event_time is None or figures.event_start is None or figures.event_end is None:
+        return None
+    whole = figures.event_end - figures.event_start
+    return min(max((figures.event_time - figures.event_start) / whole, 0.0), 1.0) if whole > 0 else None
+
+
 def _positions(figures: Figures) -> str:
     if figures.trading_state is None:
         return NOTHING
@@ -116,6 +126,7 @@ def _panel(
         f"   {phase}   elapsed {clock(elapsed_s)}",
         "" if left_s is None else f"   left {clock(left_s)}",
         "" if figures.event_time is None else f"   {moment(figures.event_time)}",
+        "" if (done := share(figures)) is None else f"   {done:.0%}",
     )
     return Panel(
         Group(head, Text(""), _account(figures), Text(""), _services(figures)),

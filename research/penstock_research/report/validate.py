@@ -64,7 +64,7 @@ def validate(
         if each.phase == "genesis":
             kept = json.loads(each.config) == manifest.config
             findings.expect(
-                kept, "files", "manifest.json has another configuration than the session's genesis"
+                kept, "files", "manifest.json holds another configuration than genesis"
             )
     for name in FILES:
         same = hashes.get(name) == manifest.files.get(name)

@@ -1,0 +1,66 @@
+"""`penstock config show`: every configured value and where it came from."""
+
+import json
+import os
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from penstock.commands import options
+from penstock.config.document import redacted
+from penstock.config.layers import DEFAULT
+from penstock.config.load import Entry, entries, load
+
+app = typer.Typer(help="The configuration.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """The configuration."""
+
+
+@app.command()
+def show(
+    source: options.Source = None,
+    instrument: options.Instrument = None,
+    strategy: options.Strategy = None,
+    duration: options.Duration = None,
+    speed: options.Speed = None,
+    capital: options.Capital = None,
+    profile: options.Profile = None,
+    config: options.ConfigFile = None,
+    settings: options.Settings = None,
+    instruments: options.InstrumentsFile = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    api_port: options.ApiPort = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show every value with its origin: default, profile, file, environment or flag.
+
+    Takes the flags of `penstock paper`. Values are checked, nothing is opened or started. Exit code 78 when
+    a value cannot be used.
+    """
+    market = options.MarketFlags(
+        source, instrument, instruments, columns, time_format, speed, duration, strategy, capital, api_port
+    )
+    loaded = load(options.config_options(market, profile, config, settings), os.environ)
+    listed = [_redacted(each) for each in entries(loaded)]
+    if as_json:
+        document = {each.path: {"value": each.value, "origin": each.origin} for each in listed}
+        typer.echo(json.dumps(document, indent=2))
+        return
+    table = Table("value", "is", "from", header_style="dim", box=None, pad_edge=False)
+    for each in listed:
+        style = "" if each.origin == DEFAULT else "bold"
+        table.add_row(each.path, _text(each.value), each.origin, style=style)
+    Console(soft_wrap=True).print(table)
+
+
+def _redacted(entry: Entry) -> Entry:
+    return Entry(entry.path, redacted(entry.value, entry.path.rpartition(".")[2]), entry.origin)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

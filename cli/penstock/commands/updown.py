@@ -1,0 +1,131 @@
+"""`penstock up` and `penstock down`: a session in the background."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock.commands import options
+from penstock.errors import CannotRun, CommandError
+from penstock.launch.paths import DataDir, Running
+from penstock.launch.prepare import Place, new_plan, resumable, resumed_plan
+from penstock.launch.reach import running_session
+
+START_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 60.0
+POLL_S = 0.1
+
+
+def up(
+    source: options.Source = None,
+    instrument: options.Instrument = None,
+    strategy: options.Strategy = None,
+    duration: options.Duration = None,
+    speed: options.Speed = None,
+    capital: options.Capital = None,
+    profile: options.Profile = None,
+    config: options.ConfigFile = None,
+    settings: options.Settings = None,
+    instruments: options.InstrumentsFile = None,
+    columns: options.Columns = None,
+    time_format: options.TimeFormat = None,
+    out: options.Out = options.OUT_DIR,
+    data_dir: options.DataDirectory = options.DATA_DIR,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", rich_help_panel=options.PLACE, help="Start a new session in any case.")
+    ] = False,
+    fused: options.Fused = False,
+    api_port: options.ApiPort = None,
+) -> None:
+    """Trade on paper in the background; goes on with the last session if it was only drained.
+
+    Takes the flags of `penstock paper`. Look with `penstock status`, end with `penstock down`. Exit codes as
+    those of `penstock paper`, for what goes wrong while it starts.
+    """
+    market = options.MarketFlags(
+        source, instrument, instruments, columns, time_format, speed, duration, strategy, capital, api_port
+    )
+    chosen = options.config_options(market, profile, config, settings)
+    place = Place(DataDir.at(data_dir), out.expanduser().absolute(), fused=fused, detached=True)
+    last = None if fresh else resumable(place.data_dir)
+    if last is None:
+        new_plan(chosen, place, os.environ)  # what is wrong with it is told here, not in a log file
+    else:
+        resumed_plan(last.session_id, chosen, place)
+    arguments = _arguments(sys.argv[1:], last.session_id if last else None)
+    running = _launch(place.data_dir, arguments)
+    Console(soft_wrap=True).print(
+        f"session {running.session_id} runs (process {running.pid}); see `penstock status --watch`"
+    )
+
+
+def down(
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Close all positions first, end the session, write its report.")
+    ] = False,
+    data_dir: options.DataDirectory = options.DATA_DIR,
+) -> None:
+    """Stop the session that runs in the background.
+
+    Without `--flatten` it only drains: positions stay, and `penstock up` goes on.
+    """
+    place = DataDir.at(data_dir)
+    running = running_session(place)
+    os.kill(running.pid, signal.SIGINT if flatten else signal.SIGTERM)
+    deadline = None if flatten else time.monotonic() + DRAIN_TIMEOUT_S
+    while (now := place.running()) is not None and now.pid == running.pid:
+        if deadline is not None and time.monotonic() > deadline:
+            raise CannotRun(f"session {running.session_id} (process {running.pid}) does not end")
+        time.sleep(POLL_S)
+    record = place.session(running.session_id).read()
+    if record.status not in {"ended", "stopped"}:
+        raise CommandError(f"session {running.session_id} {record.status}: {record.stop_reason}")
+    text = f"session {running.session_id} {record.status}"
+    if record.status == "ended":
+        text += f"; its report is {record.out / running.session_id}"
+    Console(soft_wrap=True).print(text)
+
+
+def _arguments(given: list[str], session_id: str | None) -> list[str]:
+    """The command line of the launcher in the background: that of `up`, as `paper`."""
+    kept = [each for each in given[given.index("up") + 1 :] if each != "--fresh"]
+    return ["paper", *kept, "--detached", *(["--resume", session_id] if session_id else [])]
+
+
+def _launch(data_dir: DataDir, arguments: list[str]) -> Running:
+    log = data_dir.path / "launcher.log"
+    with log.open("ab") as output:
+        begin = log.stat().st_size
+        process = subprocess.Popen(
+            [sys.executable, "-m", "penstock", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        code = process.poll()
+        if code is not None:
+            raise _failed(log, begin, code)
+        running = data_dir.running()
+        if running is not None and running.pid == process.pid and running.postgres_url:
+            return running
+        time.sleep(POLL_S)
+    raise CannotRun(f"the session was not up within {START_TIMEOUT_S:.0f} s; see {log}")
+
+
+def _failed(log: Path, begin: int, code: int) -> CommandError:
+    with log.open("rb") as opened:
+        opened.seek(begin)
+        lines = opened.read().decode(errors="replace").strip().splitlines()
+    said = [line for line in lines if line.startswith("error:")] or lines[-1:]
+    error = CommandError(said[0].removeprefix("error: ") if said else f"ended with exit code {code}")
+    error.exit_code = code
+    return error

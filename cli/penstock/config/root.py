@@ -1,0 +1,82 @@
+"""The whole configuration: what a run is, and a section of each service's own."""
+
+import re
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Literal
+
+from penstock_api.config import ApiConfig
+from penstock_contracts.types import InstrumentKey
+from penstock_execution.config import ExecutionConfig
+from penstock_ingest.config import Duration, IngestConfig
+from penstock_recorder.config import RecorderConfig
+from penstock_risk.config import RiskConfig
+from penstock_strategy.config import StrategyConfig
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from penstock.config.strategies import StrategyChoice
+
+VERSION = 1
+CAPITAL = re.compile(r"([0-9][0-9_,.]*)\s*([A-Za-z0-9]{1,16})?")
+
+
+def parse_capital(text: str) -> tuple[Decimal, str | None]:
+    """Amount and currency of `100000 USDT`, or of `100000`. ValueError for anything else."""
+    match = CAPITAL.fullmatch(text.strip())
+    try:
+        amount = Decimal(match[1].replace("_", "").replace(",", "")) if match else Decimal(0)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if match is None or amount <= 0:
+        raise ValueError(
+            f"{text!r} is not an amount; write a number above 0 and a currency, as in 100000 USDT"
+        )
+    return amount, match[2].upper() if match[2] else None
+
+
+def _known_capital(text: str) -> str:
+    parse_capital(text)
+    return text
+
+
+class RunConfig(BaseModel):
+    """What is traded, by which strategies, with how much."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instruments: tuple[InstrumentKey, ...] = Field(
+        default=(),
+        description="Instruments to trade, `<symbol>.<venue>`; default: all that the sources have.",
+    )
+    instruments_file: Path | None = Field(
+        default=None,
+        description="Definitions of instruments (instruments.toml); default: inferred, with a warning.",
+    )
+    strategies: tuple[StrategyChoice, ...] = Field(
+        default=(StrategyChoice(source="ma_cross"),),
+        min_length=1,
+        description="Strategies, as tables or as text.",
+    )
+    bar_interval: Duration | None = Field(
+        default=None,
+        description="Of the bars that strategies see; default: 1s from trades, a bar file's own.",
+    )
+    capital: Annotated[str, AfterValidator(_known_capital)] = Field(
+        default="100000",
+        description="Of the account; its currency defaults to the instruments' common quote.",
+    )
+
+
+class RootConfig(BaseModel):
+    """A configuration file. `features` has no section: it is composed of what the strategies declare."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = Field(default=1, description="Of this layout.")
+    run: RunConfig = RunConfig()
+    ingest: IngestConfig = IngestConfig()
+    strategy: StrategyConfig = StrategyConfig()
+    risk: RiskConfig = RiskConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    recorder: RecorderConfig = RecorderConfig()
+    api: ApiConfig = ApiConfig()

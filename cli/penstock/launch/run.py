@@ -1,0 +1,218 @@
+"""One session from start to end: servers, genesis, services, the view, the end, the report."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock_contracts.control import Session
+from penstock_research.report.final import FinalReport
+from penstock_runtime.errors import RuntimeFailure
+from penstock_runtime.log import Log, StreamLimits
+from penstock_runtime.version import code_hash
+
+from penstock.config.document import dump
+from penstock.errors import CannotRun, Interrupted
+from penstock.launch.commands import command
+from penstock.launch.figures import Rate, figures
+from penstock.launch.finish import write_report
+from penstock.launch.health import Board, listen
+from penstock.launch.operator import Operator, Wish
+from penstock.launch.paths import Running, SessionRecord
+from penstock.launch.plan import PROJECTIONS, Plan
+from penstock.launch.servers import Servers
+from penstock.launch.supervisor import Supervisor, service_spec
+from penstock.launch.view import SessionView
+from penstock.launch.watch import died, left_open, restart_text, until_end, until_recorded, until_service_ends
+
+VIEW_INTERVAL_S = 1.0
+
+
+@dataclass(slots=True)
+class SessionRun:
+    """Runs a plan. Raises a CommandError with the exit code where the session did not end as it should."""
+
+    plan: Plan
+    view: SessionView
+    board: Board = field(default_factory=Board)
+    _operator: Operator = field(default_factory=Operator)
+    _rate: Rate = field(default_factory=Rate)
+    _phase: str = "starting"
+    _started: float = field(default_factory=time.monotonic)
+
+    async def run(self) -> FinalReport | None:
+        """Run to the end. Returns the report, or None when the session was drained and can go on."""
+        plan = self.plan
+        with plan.data_dir.exclusively(), self._operator.signals():
+            record = self._prepare()
+            servers = Servers.of(plan.data_dir, plan.folder)
+            supervisor = Supervisor(lambda name, code: self.view.say(restart_text(name, code), "yellow"))
+            try:
+                report = await self._on_servers(servers, supervisor)
+            except BaseException as error:
+                self._close(record, "failed", str(error) or type(error).__name__)
+                if isinstance(error, asyncio.CancelledError):
+                    raise Interrupted("stopped at once, before the session had ended") from error
+                raise
+            finally:
+                self._phase = "stopping"
+                # Nothing may interrupt this: it is what leaves no process behind.
+                await asyncio.shield(self._stop(supervisor, servers))
+            self._close(record, "ended" if report else "stopped", (report and report.stop_reason) or "")
+            return report
+
+    async def _on_servers(self, servers: Servers, supervisor: Supervisor) -> FinalReport | None:
+        url = await servers.start()
+        log: Log | None = None
+        try:
+            log = await Log.connect(url, partition=self.plan.session.partition, name="launcher")
+            await self._genesis(log)
+            await listen(log, self.board)
+            await supervisor.start([self._spec(name, module, url, "") for name, module in self.plan.trading])
+            self._announce(url, "")
+            if not await self._trade(log, servers, supervisor):
+                return None
+            self._phase = "recording"
+            if not await until_recorded(self.board, supervisor):
+                self.view.say("the recorder did not write everything; the log has it all", "red")
+            self._phase = "reporting"
+            return await write_report(self.plan, log, self.board)
+        except RuntimeFailure as error:
+            raise CannotRun(str(error)) from error
+        finally:
+            if log is not None:
+                await log.close()
+
+    async def _genesis(self, log: Log) -> None:
+        if self.plan.resume:
+            return  # the log holds it; services go on from their snapshots
+        await log.declare(StreamLimits())
+        await log.write_session(
+            Session(
+                phase="genesis",
+                session_id=self.plan.session.session_id,
+                ts=time.time_ns(),
+                config_hash=self.plan.config_hash,
+                code_hash=code_hash(),
+                config=dump(self.plan.document),
+            )
+        )
+
+    async def _trade(self, log: Log, servers: Servers, supervisor: Supervisor) -> bool:
+        """Trade until the session's end; False when the operator wanted it drained."""
+        self._phase = "running"
+        work: dict[str, Coroutine[Any, Any, Any]] = {
+            "end": until_end(log),
+            "died": until_service_ends(supervisor, self.plan.folder, self.view),
+            "wish": self._until_wish(log),
+            "database": self._projections(servers, supervisor),
+            "view": self._draw(supervisor),
+        }
+        tasks = {name: asyncio.create_task(each, name=name) for name, each in work.items()}
+        self._operator.listening = True
+        try:
+            pending = set(tasks.values())
+            while True:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if tasks["end"] in done:
+                    await tasks["end"]
+                    return True
+                if tasks["died"] in done:
+                    await died(log, self.plan, tasks["died"].result(), self._left_open())
+                if tasks["wish"] in done:
+                    return self._heed(await tasks["wish"])
+                for task in done:
+                    await task  # the database is up, or why it is not
+        finally:
+            self._operator.listening = False
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    def _heed(self, wish: Wish) -> bool:
+        if wish is Wish.DRAIN:
+            return False
+        raise Interrupted(f"stopped at once; left open: {self._left_open()}")
+
+    def _left_open(self) -> str:
+        return left_open(figures(self.board, Rate(), 0, self.plan.services))
+
+    async def _until_wish(self, log: Log) -> Wish:
+        while True:
+            wish = await self._operator.wishes.get()
+            self.view.say(wish.value, "yellow")
+            if wish is not Wish.FLATTEN:
+                return wish
+            self._phase = "stopping"
+            await log.publish_command(command("stop", "operator", by="launcher"))
+
+    async def _projections(self, servers: Servers, supervisor: Supervisor) -> None:
+        """Recorder and api, once there is a database; trading does not wait for it."""
+        database = await servers.database()
+        url = servers.nats.url
+        await supervisor.start([self._spec(name, f"penstock_{name}", url, database) for name in PROJECTIONS])
+        self._announce(url, database)
+
+    async def _draw(self, supervisor: Supervisor) -> None:
+        while True:
+            now = figures(self.board, self._rate, supervisor.restarts, self.plan.services)
+            left_s = None
+            if self.plan.speed and now.event_end and now.event_time:
+                left_s = max((now.event_end - now.event_time) / 1e9 / self.plan.speed, 0.0)
+            self.view.show(now, time.monotonic() - self._started, left_s, self._phase)
+            await asyncio.sleep(VIEW_INTERVAL_S)
+
+    async def _stop(self, supervisor: Supervisor, servers: Servers) -> None:
+        await supervisor.stop()
+        await servers.stop()
+
+    def _spec(self, name: str, module: str, nats_url: str, postgres_url: str) -> Any:
+        environment = {
+            "PENSTOCK_CONFIG": str(self.plan.folder.config),
+            "PENSTOCK_NATS_URL": nats_url,
+            "PENSTOCK_POSTGRES_URL": postgres_url,
+            "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
+        }
+        return service_spec(module, name, environment, self.plan.folder.logs)
+
+    def _prepare(self) -> SessionRecord:
+        plan, folder = self.plan, self.plan.folder
+        created_at = folder.read().created_at if plan.resume else time.time_ns()
+        folder.logs.mkdir(parents=True, exist_ok=True)
+        if not plan.resume:
+            folder.config.write_text(dump(plan.document), encoding="utf-8")
+        record = SessionRecord(
+            session_id=plan.session.session_id,
+            created_at=created_at,
+            config_hash=plan.config_hash,
+            profile=plan.profile,
+            source=plan.source,
+            strategies=plan.strategies,
+            out=plan.out,
+            fused=plan.fused,
+        )
+        folder.write(record)
+        return record
+
+    def _close(self, record: SessionRecord, status: str, reason: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not hide what went wrong
+            self.plan.folder.write(record.model_copy(update={"status": status, "stop_reason": reason}))
+
+    def _announce(self, nats_url: str, postgres_url: str) -> None:
+        plan = self.plan
+        self.plan.data_dir.announce(
+            Running(
+                session_id=plan.session.session_id,
+                pid=os.getpid(),
+                started_at=time.time_ns(),
+                partition=plan.session.partition,
+                nats_url=nats_url,
+                postgres_url=postgres_url,
+                api_url=plan.api_url if postgres_url else "",
+                services=plan.services,
+                detached=plan.detached,
+            )
+        )

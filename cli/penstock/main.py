@@ -1,0 +1,92 @@
+"""The command `penstock`: what it can do, and how it ends."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from penstock import __version__
+from penstock.commands import config, control, doctor, paper, sessions, updown, validate
+from penstock.errors import CONFIG, CommandError
+
+app = typer.Typer(
+    name="penstock",
+    help="An event-sourced trading platform: trade on paper, operate sessions, prove reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"penstock {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `penstock` itself."""
+
+
+TRADE, OPERATE, LOOK = "Trade", "Operate", "Look"
+app.command(rich_help_panel=TRADE)(paper.paper)
+app.command(rich_help_panel=TRADE)(updown.up)
+app.command(rich_help_panel=TRADE)(updown.down)
+app.command(rich_help_panel=OPERATE)(control.halt)
+app.command(rich_help_panel=OPERATE)(control.resume)
+app.command(rich_help_panel=OPERATE)(control.flatten)
+app.command(rich_help_panel=LOOK)(control.status)
+app.command(rich_help_panel=LOOK)(sessions.logs)
+app.command(rich_help_panel=LOOK)(validate.validate)
+app.command(rich_help_panel=LOOK)(doctor.doctor)
+app.add_typer(config.app, name="config", rich_help_panel=LOOK)
+app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit. One line on standard error says what went wrong."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; returns its exit code."""
+    try:
+        code = app(list(with_resume_value(arguments)), standalone_mode=False)
+    except CommandError as error:
+        _complain(str(error), error.hint)
+        return error.exit_code
+    except typer.TyperException as error:
+        _complain(" ".join(error.format_message().split()), "see `penstock --help`")
+        return CONFIG
+    except typer.Abort:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def with_resume_value(arguments: Sequence[str]) -> list[str]:
+    """`--resume` may stand alone: then it means the last session."""
+    whole: list[str] = []
+    for at, argument in enumerate(arguments):
+        whole.append(argument)
+        alone = at + 1 == len(arguments) or arguments[at + 1].startswith("-")
+        if argument == "--resume" and alone:
+            whole.append(paper.LAST)
+    return whole
+
+
+def _complain(text: str, hint: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("error:", style="bold red", end=" ")
+    console.print(text, markup=False)
+    if hint:
+        console.print(hint, style="dim", markup=False)
