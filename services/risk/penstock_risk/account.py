@@ -194,9 +194,7 @@ class Account:
             account.stop_peak = equity
             account.equity_peak = max(account.equity_peak, equity)
             self.set_floor()
-        fall = account.equity_peak - equity
-        if fall > account.drawdown_max:
-            account.drawdown_max = fall
+        account.drawdown_max = max(account.drawdown_max, account.equity_peak - equity)
         return equity <= self.floor
 
     def begin_day(self, day: int) -> None:

@@ -27,7 +27,7 @@ from penstock_risk.state import AccountState, Book, RiskState
 from penstock_risk.stops import armed, reached, release
 from penstock_risk.trading import Event
 
-_SNAPSHOT = TypeAdapter(RiskState, config={"ser_json_inf_nan": "constants"})
+_SNAPSHOT = TypeAdapter(RiskState)
 
 
 class RiskStage:
