@@ -111,7 +111,7 @@ def prices_message(tracks: dict[str, PriceTrack]) -> Prices | None:
         np.arange(len(keys), dtype=np.int32), [len(columns[0]) for columns in drained]
     )
     ts, ts_data, last, bid, ask = (np.concatenate(columns) for columns in zip(*drained, strict=True))
-    if len(keys) > 1 and len(ts) > len(keys):
+    if len(keys) > 1 and ts.min() != ts.max():
         order = np.lexsort((index, ts))
         index, ts, ts_data = index[order], ts[order], ts_data[order]
         last, bid, ask = last[order], bid[order], ask[order]

@@ -1,7 +1,7 @@
 """Features over one series of bars or rows, and the messages that carry them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,19 +50,19 @@ class FeatureSet:
             matrix[:, column] = indicator.column(rows)
         return matrix
 
-    def state(self) -> list[Any]:
-        """The indicators' states as JSON values."""
+    def state(self) -> list[str]:
+        """The indicators' states as JSON."""
         return [
-            each.dump_python(indicator, mode="python")
+            each.dump_json(indicator).decode()
             for each, indicator in zip(self._adapters, self._indicators, strict=True)
         ]
 
-    def resume(self, states: list[Any]) -> None:
+    def resume(self, states: list[str]) -> None:
         """Take over a `state`."""
         if len(states) != len(self._adapters):
             raise ValueError(f"a snapshot of {len(states)} features, not {len(self._adapters)}")
         self._indicators = [
-            each.validate_python(state) for each, state in zip(self._adapters, states, strict=True)
+            each.validate_json(state) for each, state in zip(self._adapters, states, strict=True)
         ]
 
 

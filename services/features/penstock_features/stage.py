@@ -32,7 +32,7 @@ class _Series:
 
     from_trades: TradeBars
     from_bars: BarAggregator
-    features: list[dict[str, Any]]
+    features: list[str]
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class State:
     bars: int = 0
     rows: int = 0
     series: list[_Series] = field(default_factory=list)
-    row_features: list[list[dict[str, Any]]] = field(default_factory=list)
+    row_features: list[list[str]] = field(default_factory=list)
 
 
 _STATE = TypeAdapter(State)
