@@ -160,3 +160,9 @@ def test_a_queue_set_for_bars_is_refused() -> None:
 def test_liquidity_decides_the_fee() -> None:
     (fill,) = run(order(limit_price="99"), rows=[(200, 100, 101, 98, 100, 50)]).of(Fill)
     assert (fill.liquidity, fill.fee) == (Liquidity.MAKER, D("0.0198"))
+
+
+def test_a_bar_that_fills_one_order_passes_another_that_takes_effect_at_its_end() -> None:
+    begun = Run(stage()).give(bars(WARM)).until(100).give(order(1, ms=100), order(2, ms=180))
+    begun.give(bars([(200, 100, 101, 99, 100, 50), (300, 103, 104, 102, 103, 50)])).until(300)
+    assert [(fill.order_id, fill.ts // MS) for fill in begun.of(Fill)] == [("o-1", 120), ("o-2", 200)]

@@ -207,3 +207,8 @@ def test_sizes_of_different_scales_make_one_queue() -> None:
 def test_a_limit_finer_than_the_prices_of_the_batch_is_compared_exactly(limit: str) -> None:
     told = fills(order(limit_price=limit), rows=[(150, 100, 7), (160, 99, 4)])
     assert told == ([(D(limit), 1, 160)] if limit == "99.0001" else [])
+
+
+def test_a_trade_that_fills_one_order_passes_another_that_takes_effect_with_it() -> None:
+    told = run(order(1, ms=100), order(2, ms=110), rows=[(130, 100, 5), (140, 101, 5)]).of(Fill)
+    assert [(fill.order_id, fill.ts // MS) for fill in told] == [("o-1", 130), ("o-2", 140)]

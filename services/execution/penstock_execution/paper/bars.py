@@ -35,13 +35,7 @@ class BarMatcher:
 
     def first_row(self, batch: BarBatch, orders: list[VenueOrder], start: int) -> int:
         """See `Matcher`."""
-
-        def reached(order: VenueOrder, rows: slice) -> NDArray[Any]:
-            assert order.limit is not None
-            scaled = order.limit.scaleb(batch.price_scale)
-            return batch.low[rows] < ceil(scaled) if order.sign > 0 else batch.high[rows] > floor(scaled)
-
-        return first_candidate(batch.ts_event, batch.ts_init, orders, start, reached)
+        return first_candidate(batch, batch.ts_event, batch.ts_init, orders, start, _reached)
 
     def seeing(self, batch: BarBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those in effect before the bar's end and not cancelled before it was known."""
@@ -85,3 +79,9 @@ class BarMatcher:
         market.last_scale = batch.price_scale
         market.ts_last = int(batch.ts_init[-1])
         market.bar_interval = batch.interval
+
+
+def _reached(batch: BarBatch, order: VenueOrder, rows: slice) -> NDArray[Any]:
+    assert order.limit is not None
+    scaled = order.limit.scaleb(batch.price_scale)
+    return batch.low[rows] < ceil(scaled) if order.sign > 0 else batch.high[rows] > floor(scaled)

@@ -1,7 +1,7 @@
 """Looking ahead in a batch: the first row that can matter to an order, by columns."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from penstock_contracts.columns import I64
@@ -9,14 +9,15 @@ from penstock_contracts.types import NEVER
 
 from penstock_execution.paper.state import VenueOrder
 
-Reached = Callable[[VenueOrder, slice], NDArray[Any]]
+Batch = TypeVar("Batch")
+Reached = Callable[[Batch, VenueOrder, slice], NDArray[Any]]
 """Which of the rows reach a resting order's limit, as a boolean column."""
 
 _CHUNK = 4096
 
 
 def first_candidate(
-    effects: I64, cancels: I64, orders: list[VenueOrder], start: int, reached: Reached
+    batch: Batch, effects: I64, cancels: I64, orders: list[VenueOrder], start: int, reached: Reached[Batch]
 ) -> int:
     """The first row from `start` on that may do something to one of the orders; the number of rows if none.
 
@@ -30,14 +31,16 @@ def first_candidate(
         if order.ts_cancel != NEVER:
             high = min(best, int(cancels.searchsorted(order.ts_cancel, "right")))
         if low < high:
-            best = _first_reached(order, low, high, best, reached) if order.resting else low
+            best = _first_reached(batch, order, low, high, best, reached) if order.resting else low
     return best
 
 
-def _first_reached(order: VenueOrder, low: int, high: int, none: int, reached: Reached) -> int:
+def _first_reached(
+    batch: Batch, order: VenueOrder, low: int, high: int, none: int, reached: Reached[Batch]
+) -> int:
     """Chunk by chunk, so that a hit near by does not cost the whole batch."""
     for begin in range(low, high, _CHUNK):
-        rows = reached(order, slice(begin, min(begin + _CHUNK, high)))
+        rows = reached(batch, order, slice(begin, min(begin + _CHUNK, high)))
         index = int(rows.argmax())
         if rows[index]:
             return begin + index

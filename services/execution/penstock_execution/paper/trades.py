@@ -31,13 +31,7 @@ class TradeMatcher:
 
     def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
         """See `Matcher`."""
-
-        def reached(order: VenueOrder, rows: slice) -> NDArray[Any]:
-            assert order.limit is not None
-            scaled = order.limit.scaleb(batch.price_scale)
-            return batch.price[rows] <= floor(scaled) if order.sign > 0 else batch.price[rows] >= ceil(scaled)
-
-        return first_candidate(batch.ts_init, batch.ts_init, orders, start, reached)
+        return first_candidate(batch, batch.ts_init, batch.ts_init, orders, start, _reached)
 
     def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those in effect before the trade and not cancelled before it."""
@@ -116,3 +110,9 @@ def _resting_claim(order: VenueOrder, price: Decimal, size: Decimal) -> Claim | 
     ahead = min(order.queue, size)
     order.queue -= ahead
     return Claim(order, order.limit, Liquidity.MAKER, ahead) if ahead < size else None
+
+
+def _reached(batch: TradeBatch, order: VenueOrder, rows: slice) -> NDArray[Any]:
+    assert order.limit is not None
+    scaled = order.limit.scaleb(batch.price_scale)
+    return batch.price[rows] <= floor(scaled) if order.sign > 0 else batch.price[rows] >= ceil(scaled)

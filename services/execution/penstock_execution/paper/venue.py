@@ -66,7 +66,7 @@ class PaperVenue:
             row = matcher.first_row(batch, market.orders, 0)
             while row < rows:
                 self._match_row(matcher, market, batch, row)
-                row = matcher.first_row(batch, market.orders, row + 1)
+                row = matcher.first_row(batch, market.orders, row + 1) if market.orders else rows
         matcher.remember(market, batch)
 
     def quiet_rows(self, batch: TradeBatch | BarBatch) -> int:
