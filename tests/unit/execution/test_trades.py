@@ -11,7 +11,7 @@ import pytest
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import Liquidity, OrderState, Side
 from penstock_contracts.venue import Fill, OrderChanged
-from support.execution import KEY, MS, Row, Run, instrument, ioc, order, stage, trades
+from support.execution import KEY, MS, Row, Run, cancel, instrument, ioc, order, stage, trades
 
 D = Decimal
 WARM: list[Row] = [(10, 100, 1), (20, 101, 2), (30, 100, 3)]
@@ -212,3 +212,9 @@ def test_a_limit_finer_than_the_prices_of_the_batch_is_compared_exactly(limit: s
 def test_a_trade_that_fills_one_order_passes_another_that_takes_effect_with_it() -> None:
     told = run(order(1, ms=100), order(2, ms=110), rows=[(130, 100, 5), (140, 101, 5)]).of(Fill)
     assert [(fill.order_id, fill.ts // MS) for fill in told] == [("o-1", 130), ("o-2", 140)]
+
+
+def test_a_trade_that_fills_one_order_passes_another_that_was_cancelled_before_it() -> None:
+    begun = Run(stage()).give(trades(WARM)).until(100).give(order(1), order(2), cancel(1, ms=100))
+    begun.give(trades([(121, 100, 1)])).until(1000)
+    assert [fill.order_id for fill in begun.of(Fill)] == ["o-2"]
