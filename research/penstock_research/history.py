@@ -29,8 +29,8 @@ ENDED_MARKS_MAX = 2000
 class RowStage(Stage, Protocol):
     """A strategy stage that can stop inside a batch."""
 
-    def process_until_output(self, message: Message) -> tuple[int, Outputs]:
-        """Process rows up to the first that brings an output; returns rows consumed and the outputs."""
+    def process_until_output(self, message: Message, begin: int, end: int) -> tuple[int, Outputs]:
+        """Process rows [begin, end) up to the first that brings an output; returns rows taken and outputs."""
         ...
 
 
@@ -70,6 +70,12 @@ class HistoryRun:
         self._ven: list[Message] = []
         self._untaken: Prices | None = None
         """Prices of the last interval: risk takes them before the next."""
+        self._early_sig: list[Message] = []
+        self._early_ven: list[Message] = []
+        """Outputs of the interval that begins, made by messages without rows."""
+        self._passing: list[Message] = []
+        self._passed: list[Message] = []
+        """What features passed on in the interval that begins, and in the one before."""
         self.flat = False
         self.presented = 0
 
@@ -80,9 +86,18 @@ class HistoryRun:
             if isinstance(message, TradeBatch | QuoteBatch | BarBatch):
                 self._chunk(message)
             else:
-                self._sink("features", list(self._features.process(message)))
-                self._execution.process(message)
+                self._single(message)
         self._end()
+
+    def _single(self, message: Message) -> None:
+        """An instrument, a status, a gap: what features passes on is the strategy's now, risk's next."""
+        passed = list(self._features.process(message))
+        self._sink("features", passed)
+        for each in passed:
+            self._early_sig += self._strategy.process(each)
+        self._early_ven += self._execution.process(message)
+        self._passing += passed
+        self._alone = self._alone or bool(passed or self._early_sig or self._early_ven)
 
     def _chunk(self, batch: Batch) -> None:
         grid = self._grid
@@ -131,7 +146,7 @@ class HistoryRun:
             return alone
         stop = int(np.searchsorted(pieces.bar_marks, alone, side="right"))
         if stop > pieces.bar:
-            consumed, outputs = self._strategy.process_until_output(part_of(pieces.bars, pieces.bar, stop))
+            consumed, outputs = self._strategy.process_until_output(pieces.bars, pieces.bar, stop)
             pieces.bar += consumed
             if outputs:
                 signals += outputs
@@ -156,13 +171,19 @@ class HistoryRun:
     def _take_prices(self, pieces: _Pieces, before: int) -> list[Message]:
         """Risk takes the prices of all marks before `before`."""
         outputs: list[Message] = []
-        if self._untaken is not None:
-            untaken, self._untaken = self._untaken, None
-            outputs += self._risk.process(untaken)
         stop = int(np.searchsorted(pieces.prices.ts, before, side="left"))
         if stop > pieces.price:
             outputs += self._risk.process(part_of(pieces.prices, pieces.price, stop))
             pieces.price = stop
+        return outputs
+
+    def _take_passed(self) -> list[Message]:
+        """Risk takes what features passed on, and the prices, of the interval before."""
+        passed, self._passed, self._passing = self._passed, self._passing, []
+        untaken, self._untaken = self._untaken, None
+        outputs: list[Message] = []
+        for message in passed if untaken is None else [*passed, untaken]:
+            outputs += self._risk.process(message)
         return outputs
 
     def _interval(self, pieces: _Pieces, mark: int, signals: list[Message] | None = None) -> None:
@@ -170,18 +191,23 @@ class HistoryRun:
         sig: list[Message] = []
         for message in (*self._ven, *self._ord):
             sig += self._strategy.process(message)
-        ord_ = self._take_prices(pieces, mark)
+        sig += self._early_sig
+        ord_ = self._take_passed()
+        ord_ += self._take_prices(pieces, mark)
         for message in self._ven:
             ord_ += self._risk.process(message)
         ven: list[Message] = []
         for message in self._ord:
             ven += self._execution.process(message)
+        ven += self._early_ven
+        self._early_sig, self._early_ven = [], []
         sig += signals if signals is not None else []
         if pieces.bars is not None and pieces.bar_marks is not None:
             stop = int(np.searchsorted(pieces.bar_marks, mark, side="right"))
-            if stop > pieces.bar:
-                sig += self._strategy.process(part_of(pieces.bars, pieces.bar, stop))
-                pieces.bar = stop
+            while pieces.bar < stop:
+                taken, outputs = self._strategy.process_until_output(pieces.bars, pieces.bar, stop)
+                pieces.bar += taken
+                sig += outputs
         stop = int(np.searchsorted(pieces.row_marks, mark, side="right"))
         if stop > pieces.row:
             ven += self._execution.process(part_of(pieces.batch, pieces.row, stop))
@@ -200,7 +226,7 @@ class HistoryRun:
         ord_ += self._risk.end_interval(end)
         ven += self._execution.end_interval(end)
         self._sig, self._ord, self._ven = sig, ord_, ven
-        self._alone = bool(sig or ord_ or ven)
+        self._alone = bool(sig or ord_ or ven or self._passed)
         self._mark = end.ts
         self.presented += 1
         for producer, made in (("strategy", sig), ("risk", ord_), ("execution", ven)):
@@ -215,10 +241,7 @@ class HistoryRun:
             sig: list[Message] = []
             for message in (*self._ven, *self._ord):
                 sig += self._strategy.process(message)
-            ord_: list[Message] = []
-            if self._untaken is not None:
-                untaken, self._untaken = self._untaken, None
-                ord_ += self._risk.process(untaken)
+            ord_ = self._take_passed()
             for message in self._ven:
                 ord_ += self._risk.process(message)
             ven: list[Message] = []

@@ -44,6 +44,8 @@ class Schedule:
         self._ended = False
         self._touched = False
         """Something of the running interval was released."""
+        self._after_end = False
+        """The running interval began after everything was released."""
 
     @property
     def next_time(self) -> int | None:
@@ -130,10 +132,11 @@ class Schedule:
         start, self._last_mark = self._last_mark, self.mark_ts
         self.mark_ts += self.grid
         self._touched = False
+        ended, self._after_end = self._ended or self._after_end, self.over
         return Mark(
             ts=self._last_mark,
             start=start,
-            ended=self.over,
+            ended=ended,
             positions=self.positions(),
             commands=tuple(commands),
             quarantined=self.quarantined,
@@ -174,3 +177,4 @@ class Schedule:
         self._ended = mark is not None and mark.ended
         self._defined = mark is not None or any(released.values())
         self._touched = any(released.values())
+        self._after_end = self.over and not self._touched

@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -361,6 +362,8 @@ class IngestService:
         health.mark = last.ts if last is not None else 0
         health.events = self._schedule.events
         health.lag = len(self._unfinished)
+        for row in self._schedule.take_quarantined():
+            _log.warning("quarantined", **asdict(row))
         health.view = {
             "quarantined": self._schedule.quarantined,
             "ended": self._schedule.over,

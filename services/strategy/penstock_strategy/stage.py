@@ -81,16 +81,18 @@ class StrategyStage:
         """React to features, to the strategies' own orders and fills, and to their refusals."""
         kind = type(message)
         if kind is FeatureBars or kind is FeatureRows:
-            return self._walk(message, 0, stop_at_output=False)[1]
+            return self._walk(message, 0, None, stop_at_output=False)[1]
         return self._started() + self._told(message)
 
-    def process_until_output(self, message: FeatureBars | FeatureRows, begin: int = 0) -> tuple[int, Outputs]:
-        """Like `process` of the rows from `begin`, but stop after the first that puts something out.
+    def process_until_output(
+        self, message: FeatureBars | FeatureRows, begin: int = 0, end: int | None = None
+    ) -> tuple[int, Outputs]:
+        """Like `process` of the rows [begin, end), but stop after the first that puts something out.
 
         Returns the number of rows taken from `begin` on. To go on, hand over the same message object with
         the new `begin`: its columns are then not read again.
         """
-        taken, outputs = self._walk(message, begin, stop_at_output=True)
+        taken, outputs = self._walk(message, begin, end, stop_at_output=True)
         return taken - begin, outputs
 
     def end_interval(self, end: IntervalEnd) -> Outputs:
@@ -164,12 +166,12 @@ class StrategyStage:
     # --- Inside --------------------------------------------------------------------------------------
 
     def _walk(
-        self, message: FeatureBars | FeatureRows, begin: int, *, stop_at_output: bool
+        self, message: FeatureBars | FeatureRows, begin: int, end: int | None, *, stop_at_output: bool
     ) -> tuple[int, list[Message]]:
         """Hand over rows one by one, each to every strategy that declared them; returns where it stopped."""
         outputs = self._started()
         subscriptions = self._subscriptions.get(_series(message))
-        rows = len(message.ts)
+        rows = len(message.ts) if end is None else end
         if subscriptions is None or begin >= rows:
             return rows, outputs
         columns = self._columns
@@ -188,7 +190,7 @@ class StrategyStage:
         price = from_scaled(last, message.price_scale)
         for each in subscriptions:
             each.host.seen(columns, row, price)
-        if row + 1 == rows:
+        if row + 1 == len(message.ts):
             self._columns = None
         return row + 1, outputs
 
