@@ -67,7 +67,9 @@ def inverse(**changes: Any) -> Instrument:
     return perpetual(INVERSE, **{**fields, **changes})
 
 
-def session(*instruments: Instrument, capital: str = "100000", strategies: Sequence[str] = ("a", "b")) -> SessionConfig:
+def session(
+    *instruments: Instrument, capital: str = "100000", strategies: Sequence[str] = ("a", "b")
+) -> SessionConfig:
     """A session in USDT with one-minute marks."""
     defined = instruments or (perpetual(), perpetual(ETH), inverse())
     keys = tuple(each.instrument for each in defined)
@@ -79,7 +81,8 @@ def session(*instruments: Instrument, capital: str = "100000", strategies: Seque
         start=START,
         instruments=defined,
         strategies=tuple(
-            StrategySpec(name=name, source="ma_cross", instruments=keys, interval=MINUTE) for name in strategies
+            StrategySpec(name=name, source="ma_cross", instruments=keys, interval=MINUTE)
+            for name in strategies
         ),
     )
 
@@ -169,7 +172,9 @@ class Table:
             fields |= {"target_kind": TargetKind.QUANTITY, "target": D(quantity)}
         return self.say(Signal(**{**fields, **changes}))
 
-    def fill(self, order: OrderApproved, price: str, quantity: str | None = None, fee: str = "0") -> list[Message]:
+    def fill(
+        self, order: OrderApproved, price: str, quantity: str | None = None, fee: str = "0"
+    ) -> list[Message]:
         """Fill an order, wholly unless told otherwise."""
         size = self.left[order.order_id] if quantity is None else D(quantity)
         self.left[order.order_id] -= size
@@ -211,7 +216,9 @@ class Table:
             )
         )
 
-    def trade(self, direction: str, quantity: str, price: str, fee: str = "0", **changes: Any) -> list[Message]:
+    def trade(
+        self, direction: str, quantity: str, price: str, fee: str = "0", **changes: Any
+    ) -> list[Message]:
         """A signal that is approved and filled at its price; returns what the fill brought."""
         (order,) = of(self.signal(direction, quantity, price=price, **changes), OrderApproved)
         return self.fill(order, price, fee=fee)

@@ -7,8 +7,29 @@ import pytest
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.orders import CancelRequested, OrderApproved, SignalRefused, SignalResolved
 from penstock_contracts.signals import OrderStyle
-from penstock_contracts.types import InstrumentKind, MarketStatus, OrderState, OrderType, Outcome, Side, TargetKind
-from support.risk import BTC, ETH, INVERSE, MINUTE, START, Table, inverse, limit, of, perpetual, session, settings
+from penstock_contracts.types import (
+    InstrumentKind,
+    MarketStatus,
+    OrderState,
+    OrderType,
+    Outcome,
+    Side,
+    TargetKind,
+)
+from support.risk import (
+    BTC,
+    ETH,
+    INVERSE,
+    MINUTE,
+    START,
+    Table,
+    inverse,
+    limit,
+    of,
+    perpetual,
+    session,
+    settings,
+)
 
 
 @pytest.fixture
@@ -37,7 +58,12 @@ def order_of(outputs: Any) -> OrderApproved:
 
 def test_a_target_quantity_from_flat_is_bought_whole(table: Table) -> None:
     order = order_of(table.signal("long", "2.5"))
-    assert (order.side, order.quantity, order.type, order.reason) == (Side.BUY, D("2.5"), OrderType.MARKET, "signal")
+    assert (order.side, order.quantity, order.type, order.reason) == (
+        Side.BUY,
+        D("2.5"),
+        OrderType.MARKET,
+        "signal",
+    )
     assert (order.signal_id, order.ts, order.ordinal) == ("s-1", table.now + 1, 1)
     assert (order.reference_price, order.collar_price) == (D(100), D(110))
     assert order.client_order_id == order.order_id
@@ -80,7 +106,9 @@ def test_targets_are_sized_at_the_signals_price_and_rounded_down_to_the_lot(
 @pytest.mark.parametrize(
     ("method", "expected"), [("fixed_quantity", "7"), ("fixed_notional", "25"), ("capital_fraction", "200")]
 )
-def test_signals_that_leave_the_size_to_risk_are_sized_by_the_configured_method(method: str, expected: str) -> None:
+def test_signals_that_leave_the_size_to_risk_are_sized_by_the_configured_method(
+    method: str, expected: str
+) -> None:
     table = ready(
         sizing_method=method, sizing_quantity=D(7), sizing_notional=D(2500), sizing_fraction=D("0.2")
     )
@@ -100,7 +128,9 @@ def test_compounding_sizes_by_equity() -> None:
 def test_an_inverse_contract_is_sized_by_its_value_in_the_account_currency() -> None:
     table = ready(instrument=INVERSE, price="50000")
     table.say(Rate(base="BTC", quote="USDT", source="x", ts_event=START, ts_init=START, rate=D(50_000)))
-    outputs = table.signal("long", price="50000", instrument=INVERSE, target_kind=TargetKind.NOTIONAL, target=D(1050))
+    outputs = table.signal(
+        "long", price="50000", instrument=INVERSE, target_kind=TargetKind.NOTIONAL, target=D(1050)
+    )
     # One contract is 100 / 50000 BTC = 100 USDT.
     assert order_of(outputs).quantity == 10
 
@@ -176,7 +206,9 @@ def test_without_a_rate_there_is_no_order() -> None:
 def test_a_market_that_does_not_trade_refuses(table: Table, status: MarketStatus) -> None:
     table.say(InstrumentStatus(instrument=BTC, ts_event=table.now, ts_init=table.now, status=status))
     assert refusal(table.signal("long", "1"))[0] == "market_closed"
-    trading = InstrumentStatus(instrument=BTC, ts_event=table.now, ts_init=table.now, status=MarketStatus.TRADING)
+    trading = InstrumentStatus(
+        instrument=BTC, ts_event=table.now, ts_init=table.now, status=MarketStatus.TRADING
+    )
     table.say(trading)
     assert of(table.signal("long", "1"), OrderApproved)
 
@@ -234,7 +266,11 @@ def test_limit_prices_are_rounded_to_the_tick_on_the_passive_side(table: Table) 
 def test_a_decision_too_far_from_the_market_is_refused() -> None:
     table = ready(price_collar=D("0.02"))
     assert order_of(table.signal("long", "1", price="102")).collar_price == D("104.04")
-    assert refusal(table.signal("long", "1", price="103", strategy="b")) == ("price_collar", D("0.02"), D("0.03"))
+    assert refusal(table.signal("long", "1", price="103", strategy="b")) == (
+        "price_collar",
+        D("0.02"),
+        D("0.03"),
+    )
 
 
 def test_a_limit_price_too_far_from_the_market_is_refused() -> None:
@@ -278,7 +314,11 @@ def test_a_signal_that_waits_is_superseded_by_a_newer_one(table: Table) -> None:
     table.signal("long", "5")
     (superseded,) = table.signal("short", "1")
     assert isinstance(superseded, SignalResolved)
-    assert (superseded.signal_id, superseded.outcome, superseded.superseded_by) == ("s-2", Outcome.SUPERSEDED, "s-3")
+    assert (superseded.signal_id, superseded.outcome, superseded.superseded_by) == (
+        "s-2",
+        Outcome.SUPERSEDED,
+        "s-3",
+    )
     order = order_of(table.over(first))
     assert (order.signal_id, order.side) == ("s-3", Side.SELL)
 
