@@ -149,11 +149,11 @@ class IngestService:
             while not self._stopping:
                 self._wake.clear()
                 self._listen()
-                wait_s = self._release()
-                self._writer.pump()
-                if self._over():
+                if self._over():  # before the next mark is written: after it there is always one to wait for
                     await self._finish()
                     return
+                wait_s = self._release()
+                self._writer.pump()
                 if wait_s is None:
                     await self._wake.wait()
                 elif wait_s > 0:
