@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         _complain(str(error), error.hint)
         return error.exit_code
     except typer.TyperException as error:
-        _complain(" ".join(error.format_message().split()), "see `penstock --help`")
+        _complain(" ".join(error.format_message().split()))
         return CONFIG
     except typer.Abort:
         return 1
@@ -84,7 +84,7 @@ def with_resume_value(arguments: Sequence[str]) -> list[str]:
     return whole
 
 
-def _complain(text: str, hint: str) -> None:
+def _complain(text: str, hint: str = "") -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("error:", style="bold red", end=" ")
     console.print(text, markup=False)

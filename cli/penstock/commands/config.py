@@ -15,6 +15,10 @@ from penstock.config.load import Entry, entries, load
 app = typer.Typer(help="The configuration.", no_args_is_help=True)
 
 
+WIDTH_MAX = 240
+"""Where there is no terminal: nothing is cut off for want of one."""
+
+
 @app.callback()
 def _group() -> None:
     """The configuration."""
@@ -51,11 +55,14 @@ def show(
         document = {each.path: {"value": each.value, "origin": each.origin} for each in listed}
         typer.echo(json.dumps(document, indent=2))
         return
-    table = Table("value", "is", "from", header_style="dim", box=None, pad_edge=False)
+    console = Console(soft_wrap=True)
+    table = Table(header_style="dim", box=None, pad_edge=False)
+    for header, whole in (("value", True), ("is", not console.is_terminal), ("from", True)):
+        table.add_column(header, no_wrap=whole)
     for each in listed:
         style = "" if each.origin == DEFAULT else "bold"
         table.add_row(each.path, _text(each.value), each.origin, style=style)
-    Console(soft_wrap=True).print(table)
+    console.print(table, width=None if console.is_terminal else WIDTH_MAX)
 
 
 def _redacted(entry: Entry) -> Entry:

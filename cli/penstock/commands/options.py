@@ -135,7 +135,7 @@ class MarketFlags:
             ("--instrument", "run.instruments", self.instrument),
             (
                 "--instruments",
-                "run.instruments_file",
+                "ingest.instruments_file",
                 None if self.instruments is None else str(self.instruments),
             ),
             ("--columns", "ingest.columns", None if self.columns is None else _columns(self.columns)),

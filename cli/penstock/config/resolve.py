@@ -31,7 +31,7 @@ from penstock.errors import ConfigError
 SAMPLE_S_MAX = 3600
 COIN_CAPITAL = Decimal(10)
 COINS = frozenset({"BTC", "ETH"})
-"""Quote currencies in which the default capital is `COIN_CAPITAL`: 100000 of them is no amount to learn on."""
+"""Quote currencies in which the default capital is `COIN_CAPITAL`: 100000 of them are beyond any learner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
     ingest = _ingest(loaded, now_ns)
     realtime = ingest.speed_factor is not None and ingest.speed_factor <= 1
     try:
-        feeds = _chosen(open_sources(ingest, root.run.instruments_file), root.run.instruments)
+        feeds = _chosen(open_sources(ingest), root.run.instruments)
         grid = choose_grid(feeds, ingest.grid, realtime)
         start = session_start(feeds, grid)
     except IngestError as error:
@@ -91,6 +91,8 @@ def _ingest(loaded: Loaded, now_ns: int) -> IngestConfig:
     """With absolute paths, for services may run elsewhere; at 1x the synthetic market begins now."""
     ingest = loaded.root.ingest
     changes: dict[str, Any] = {"sources": tuple(_absolute(each) for each in ingest.sources)}
+    if ingest.instruments_file is not None:
+        changes["instruments_file"] = Path(ingest.instruments_file).expanduser().absolute()
     if ingest.speed_factor == 1.0 and not loaded.is_set("ingest", "synthetic", "start"):
         start = now_ns // NS_PER_SECOND * NS_PER_SECOND
         changes["synthetic"] = ingest.synthetic.model_copy(update={"start": start})

@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated, Literal
 
 from penstock_api.config import ApiConfig
@@ -47,10 +46,6 @@ class RunConfig(BaseModel):
     instruments: tuple[InstrumentKey, ...] = Field(
         default=(),
         description="Instruments to trade, `<symbol>.<venue>`; default: all that the sources have.",
-    )
-    instruments_file: Path | None = Field(
-        default=None,
-        description="Definitions of instruments (instruments.toml); default: inferred, with a warning.",
     )
     strategies: tuple[StrategyChoice, ...] = Field(
         default=(StrategyChoice(source="ma_cross"),),

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock_contracts.control import Session
 from penstock_research.report.final import FinalReport
+from penstock_runtime import logs
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log, StreamLimits
 from penstock_runtime.version import code_hash
@@ -182,6 +183,7 @@ class SessionRun:
         plan, folder = self.plan, self.plan.folder
         created_at = folder.read().created_at if plan.resume else time.time_ns()
         folder.logs.mkdir(parents=True, exist_ok=True)
+        logs.configure("launcher", folder.logs / "launcher.jsonl")
         if not plan.resume:
             folder.config.write_text(dump(plan.document), encoding="utf-8")
         record = SessionRecord(

@@ -10,6 +10,9 @@ from penstock_runtime.store.migrate import migrate
 from penstock.errors import CannotRun
 from penstock.launch.paths import DataDir, SessionFolder
 
+STORE_BYTES = 12 << 30
+"""Of the log's server: the streams' limits (`StreamLimits`) stay under 80 % of it."""
+
 
 @dataclass(slots=True)
 class Servers:
@@ -22,7 +25,8 @@ class Servers:
     @classmethod
     def of(cls, data_dir: DataDir, folder: SessionFolder) -> "Servers":
         """The servers on their directories, not started."""
-        return cls(EmbeddedNats(folder.path), EmbeddedPostgres(data_dir.postgres))
+        nats = EmbeddedNats(folder.path, file_store_bytes=STORE_BYTES)
+        return cls(nats, EmbeddedPostgres(data_dir.postgres))
 
     async def start(self) -> str:
         """Start both; returns the log's address as soon as the log is there. CannotRun when it cannot be."""
