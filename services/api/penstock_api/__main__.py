@@ -1,0 +1,27 @@
+"""The api: what the session is, what it was, and the commands to it."""
+
+import asyncio
+
+from penstock_runtime.log import Log
+from penstock_runtime.process import run_process
+from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.store.pool import open_pool
+
+from penstock_api.config import ApiConfig
+from penstock_api.server import NAME, serve
+
+
+async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
+    """Serve until stopped."""
+    config = settings.section("api", ApiConfig)
+    pool = await open_pool(settings.postgres_url, name=NAME)
+    log = await Log.connect(settings.nats_url, partition=settings.session.partition, name=NAME)
+    try:
+        await serve(config, log, pool, stop)
+    finally:
+        await log.close()
+        pool.terminate()
+
+
+if __name__ == "__main__":
+    run_process(NAME, run)

@@ -1,0 +1,40 @@
+"""Whether the process lives, and whether it can answer for the session."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from penstock_runtime.errors import Unavailable
+
+from penstock_api.context import Context, context_of
+from penstock_api.problems import problem
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> JSONResponse:
+    """The log is read to its end, and the database answers; 503 with the reasons otherwise."""
+    reasons = await _reasons(context_of(request))
+    if reasons:
+        return problem(503, "; ".join(reasons), reasons=reasons)
+    return JSONResponse({"status": "ready"})
+
+
+async def _reasons(context: Context) -> list[str]:
+    reasons = []
+    if not context.feed.connected:
+        reasons.append("the log is not connected")
+    elif not context.feed.caught_up:
+        reasons.append("the log is still being read from the session's beginning")
+    if context.feed.backlog > context.config.lag_messages_max:
+        reasons.append(f"{context.feed.backlog} messages of the log wait to be read")
+    try:
+        await context.queries.check()
+    except Unavailable as error:
+        reasons.append(str(error))
+    return reasons

@@ -1,0 +1,72 @@
+"""A served api in a test, and who plays risk for it."""
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+from penstock_contracts.control import Command
+from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.types import TradingState
+from support.messages import START
+from support.store import SessionLog
+
+
+@dataclass
+class Api:
+    """A served api, a client of it, and the log that it reads."""
+
+    client: httpx.AsyncClient
+    session: SessionLog
+    task: "asyncio.Task[None]"
+    stop: asyncio.Event
+
+    async def ready(self) -> httpx.Response:
+        """Ask until it is ready."""
+        async with asyncio.timeout(20):
+            while (answer := await self.client.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.01)
+        return answer
+
+    async def knows(self, path: str, expected: object, *keys: str | int) -> None:
+        """Ask for the state until something in it is as expected."""
+        found: object = None
+        try:
+            async with asyncio.timeout(20):
+                while found != expected:
+                    found = (await self.client.get(path)).json()
+                    for key in keys:
+                        found = found[key]  # type: ignore[index]
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise AssertionError(f"{path}: {found!r}, not {expected!r}") from None
+
+
+async def answer_next(session: SessionLog, *, accepted: bool = True) -> Command:
+    """Be risk: say to the next command what becomes of it."""
+    command = await _next_command(session)
+    state = {"halt": TradingState.HALTED, "flatten": TradingState.REDUCING, "resume": TradingState.ACTIVE}
+    change = TradingStateChanged(
+        ts=START,
+        state=state[command.verb] if accepted else TradingState.HALTED,
+        previous=TradingState.ACTIVE,
+        reason=command.reason or "operator" if accepted else "halted: flatten needs override",
+        command_id=command.command_id,
+        accepted=accepted,
+    )
+    await session.put("ord", change)
+    return command
+
+
+async def _next_command(session: SessionLog) -> Command:
+    reader = await session.log.reader(("ctl",))
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                delivered = reader.poll()
+                if delivered is None:
+                    await reader.wait(1.0)
+                elif delivered.kind == "command":
+                    command: Command = delivered.decode()
+                    return command
+    finally:
+        await reader.stop()
