@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_contracts.base import Message
-from penstock_contracts.codec import encode
+from penstock_contracts.base import Message, type_of
+from penstock_contracts.codec import decode, encode
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import Liquidity, OrderState, Side, TimeInForce
 from penstock_contracts.venue import Fill, OrderChanged, OrderSubmitted
@@ -44,6 +44,13 @@ def test_what_happened_to_an_order_is_told_in_full_and_in_order(scenario: Scenar
             filled += fill.quantity
             assert fill.quantity_left == made.quantity - filled >= 0
         assert _ended(mine[-1]), mine
+
+
+@given(scenarios())
+def test_every_message_passes_the_wire_unchanged(scenario: Scenario) -> None:
+    for message in play(scenario):
+        entry = type_of(message)
+        assert decode(entry.family, entry.kind, entry.major, encode(message)) == message
 
 
 def _ended(message: Message) -> bool:
