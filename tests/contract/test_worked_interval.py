@@ -4,6 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from penstock_contracts.base import type_of
+from penstock_contracts.codec import decode, encode, same
 from penstock_contracts.features import FeatureBars
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import InstrumentDefined, Mark, TradeBatch
@@ -18,6 +20,7 @@ from penstock_features.stage import FeaturesStage
 from penstock_kernel.chain import Chain, IntervalOutputs
 from penstock_kernel.grid import NS_PER_MS, NS_PER_SECOND
 from penstock_kernel.session import SessionConfig, StrategySpec
+from penstock_kernel.topology import PLACES
 from penstock_risk.config import PROFILES
 from penstock_risk.stage import RiskStage
 from penstock_strategy.config import StrategyConfig
@@ -118,6 +121,14 @@ def test_execution_learns_of_the_order_in_the_next_interval_and_fills_it(
     assert isinstance(fill, Fill)
     assert (fill.ts, fill.ts_known) == (START + 1_035 * NS_PER_MS, START + 1_055 * NS_PER_MS)
     assert (fill.quantity, fill.price) == (Decimal("0.215"), Decimal("46511.3004"))
+
+
+def test_everything_that_was_put_out_survives_the_wire(intervals: dict[int, IntervalOutputs]) -> None:
+    for outputs in intervals.values():
+        for producer, made in outputs.items():
+            for each in made:
+                entry = type_of(each, PLACES[producer].family)
+                assert same(decode(entry.family, entry.kind, entry.major, encode(each)), each)
 
 
 def test_risk_books_the_fill_one_interval_later(intervals: dict[int, IntervalOutputs]) -> None:
