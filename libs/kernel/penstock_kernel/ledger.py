@@ -166,6 +166,13 @@ def add_fee(fees: Fees, currency: str, amount: Decimal) -> None:
         fees[currency] = fees.get(currency, ZERO) + amount
 
 
+def plain(value: Decimal) -> Decimal:
+    """The same number without trailing zeros or exponent, so that how it came about leaves no trace."""
+    if value == value.to_integral_value():
+        return value.quantize(ONE) + ZERO
+    return value.normalize()
+
+
 def fit(value: Decimal) -> Decimal:
     """The value itself where `MONEY_DECIMALS` hold it, else rounded to them, half-even."""
     rounded = value.quantize(_STEP)

@@ -11,7 +11,7 @@ from penstock_contracts.market import Rate
 from penstock_contracts.orders import PnlSampled
 from penstock_kernel.errors import HaltError
 from penstock_kernel.grid import NS_PER_DAY
-from penstock_kernel.ledger import Contract, fit
+from penstock_kernel.ledger import Contract, fit, plain
 from penstock_kernel.money import ONE, ZERO, from_scaled
 from penstock_kernel.session import SessionConfig
 
@@ -189,12 +189,14 @@ class Account:
         day = (ts - 1) // NS_PER_DAY
         if day > account.day:
             self.begin_day(day)
-        equity = account.equity = self.base + self.unrealized
+        equity = account.equity = plain(self.base + self.unrealized)
         if equity > account.stop_peak:
             account.stop_peak = equity
             account.equity_peak = max(account.equity_peak, equity)
             self.set_floor()
-        account.drawdown_max = max(account.drawdown_max, account.equity_peak - equity)
+        fall = account.equity_peak - equity
+        if fall > account.drawdown_max:  # rarely, so that `plain` costs little
+            account.drawdown_max = plain(fall)
         return equity <= self.floor
 
     def begin_day(self, day: int) -> None:
@@ -225,7 +227,7 @@ class Account:
             currency=self._currency,
             equity=account.equity,
             pnl_realized=self.pnl_realized,
-            pnl_unrealized=self.unrealized,
+            pnl_unrealized=plain(self.unrealized),
             fees=self.fees,
             gross_exposure=exposures.gross,
             net_exposure=exposures.net,

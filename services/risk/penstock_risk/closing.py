@@ -6,6 +6,8 @@ from penstock_contracts.base import Message
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
 from penstock_kernel.errors import HaltError
+from penstock_kernel.ledger import plain
+from penstock_kernel.money import ZERO
 
 from penstock_risk.desk import Desk, no_position
 from penstock_risk.limits import Refusal
@@ -115,7 +117,7 @@ def _close(desk: Desk, book: Book, ts: int) -> Message:
 
 def stop_trading(desk: Desk, ts: int, rule: Refusal, ends: bool, until: int) -> list[Message]:
     """A stop condition was reached: through REDUCING, everything is closed."""
-    text = f"{rule.rule}: {rule.value} has reached {rule.limit}"
+    text = f"{rule.rule}: {plain(rule.value or ZERO)} has reached {plain(rule.limit or ZERO)}"
     changed = move(desk, ts, Event.STOP, text, rule)
     if ends:
         desk.state.stop = text

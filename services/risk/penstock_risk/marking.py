@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from penstock_contracts.features import Prices
 from penstock_kernel.grid import NS_PER_DAY
+from penstock_kernel.ledger import plain
 from penstock_kernel.money import from_scaled
 
 from penstock_risk.account import Account, Holding
@@ -153,7 +154,7 @@ def _evaluate(
     state = account.state.account
     others = account.base + account.unrealized - holding.value
     low = others + holding.worth(from_scaled(bid.min(), scale), from_scaled(ask.max(), scale))
-    high = others + holding.worth(from_scaled(bid.max(), scale), from_scaled(ask.min(), scale))
+    high = plain(others + holding.worth(from_scaled(bid.max(), scale), from_scaled(ask.min(), scale)))
     peak = max(state.stop_peak, high)
     floor = max(account.floor, peak - peak * account.config.drawdown_fraction_max)
     unchanged = high <= state.stop_peak and state.equity_peak - low <= state.drawdown_max
@@ -169,14 +170,13 @@ def _evaluate(
         series = bid if holding.long else -ask
         fall = (np.maximum.accumulate(series) - series).max()
         per_tick = abs(holding.long + holding.short) * holding.contract.multiplier
-        state.drawdown_max = max(
-            state.drawdown_max, state.equity_peak - low, per_tick * from_scaled(fall, scale)
-        )
+        falls = (state.drawdown_max, state.equity_peak - low, per_tick * from_scaled(fall, scale))
+        state.drawdown_max = plain(max(falls))
         state.stop_peak = peak
         state.equity_peak = max(state.equity_peak, high)
         account.set_floor()
     _value(account, holding, scale, bid.item(-1), ask.item(-1))
-    state.equity = account.base + account.unrealized
+    state.equity = plain(account.base + account.unrealized)
 
 
 def _value(account: Account, holding: Holding, scale: int, bid: int, ask: int) -> None:

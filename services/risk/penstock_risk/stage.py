@@ -10,6 +10,7 @@ from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER, TradingState
 from penstock_contracts.venue import Fill, OrderChanged
 from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
+from penstock_kernel.ledger import plain
 from penstock_kernel.session import SessionConfig
 from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
@@ -36,7 +37,7 @@ class RiskStage:
     def __init__(self, config: RiskConfig, session: SessionConfig) -> None:
         self._base_config = config
         self._session = session
-        capital = session.capital
+        capital = plain(session.capital)
         self._adopt(RiskState(account=AccountState(capital, capital, stop_peak=capital, day_equity=capital)))
 
     def _adopt(self, state: RiskState) -> None:
@@ -213,7 +214,7 @@ class RiskStage:
             "stop": state.stop,
             "equity": str(state.account.equity),
             "pnl_realized": str(account.pnl_realized),
-            "pnl_unrealized": str(account.unrealized),
+            "pnl_unrealized": str(plain(account.unrealized)),
             "fees": str(account.fees),
             "drawdown_max": str(state.account.drawdown_max),
             "positions": [_described(book) for book in state.books if book.position.quantity],

@@ -1,6 +1,6 @@
 """Operators' commands, and the trading state as a table."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +10,8 @@ from penstock_contracts.orders import CancelRequested, OrderApproved, SignalRefu
 from penstock_contracts.types import Side, TradingState
 from penstock_risk.trading import TRANSITIONS, Event, IllegalTransition, next_state
 from support.risk import BTC, ETH, Table, command, limit, of, perpetual, session, settings
+
+D = Decimal
 
 A, R, H = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
 

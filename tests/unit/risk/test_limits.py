@@ -1,13 +1,16 @@
 """Every limit, with figures worked out by hand. Capital is 100000; market orders count at +10 %."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from penstock_contracts.market import Rate
 from penstock_contracts.orders import OrderApproved, SignalRefused
 from penstock_contracts.signals import OrderStyle
 from penstock_contracts.types import OrderState
 from support.risk import BTC, ETH, INVERSE, START, Table, limit, of, settings
+
+D = Decimal
 
 
 def ready(**changes: Any) -> Table:
@@ -53,8 +56,6 @@ def test_order_notional_counts_a_limit_order_at_its_price_or_the_market_if_that_
 
 
 def test_order_notional_of_an_inverse_contract_is_largest_at_the_lowest_price() -> None:
-    from penstock_contracts.market import Rate  # noqa: PLC0415
-
     table = ready(order_notional_fraction_max=D("0.01"))
     table.price("50000", INVERSE)
     table.say(Rate(base="BTC", quote="USDT", source="x", ts_event=START, ts_init=START, rate=D(50_000)))

@@ -1,6 +1,6 @@
 """From a signal to its one outcome."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,6 +30,8 @@ from support.risk import (
     session,
     settings,
 )
+
+D = Decimal
 
 
 @pytest.fixture

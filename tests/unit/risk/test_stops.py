@@ -1,6 +1,6 @@
 """Stop conditions: what trips them, and how everything is closed."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.orders import (
@@ -13,6 +13,8 @@ from penstock_contracts.orders import (
 from penstock_contracts.types import NEVER, OrderState, Side, TradingState
 from penstock_kernel.grid import NS_PER_DAY
 from support.risk import BTC, ETH, MINUTE, START, Table, limit, of, settings
+
+D = Decimal
 
 MIDNIGHT = (START // NS_PER_DAY + 1) * NS_PER_DAY
 
@@ -73,7 +75,7 @@ def test_a_stop_closes_at_market_against_the_position() -> None:
     assert (order.side, order.quantity, order.reduce_only, order.reason) == (Side.SELL, 100, True, "stop")
     assert (order.reference_price, order.collar_price, order.ts) == (89, None, table.now)
     status = table.stage.status()
-    assert (status.flat, status.stop) == (False, "drawdown: 1100.0 has reached 1000.00")
+    assert (status.flat, status.stop) == (False, "drawdown: 1100 has reached 1000")
 
 
 def test_after_the_stop_everything_is_refused_and_the_session_may_end() -> None:
