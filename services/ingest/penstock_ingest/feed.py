@@ -185,14 +185,14 @@ class TableFeed:
         self._next = max(
             0, position - int(np.count_nonzero(bad_after + np.arange(len(bad_after)) < position))
         )
-        if self.position != position:
+        if self._next > len(self._table.ts) or self.position != position:
             raise ValueError(
                 f"{self.name}: no place {position} among {len(self._table.ts) + len(bad_after)} rows"
             )
         self._taken = self._bad()
 
     def skip(self, rows: int) -> None:
-        if self._next + rows > len(self._table.ts):
+        if rows < 0 or self._next + rows > len(self._table.ts):
             raise ValueError(f"{self.name}: {rows} rows from {self._next} on, of {len(self._table.ts)}")
         self._next += rows
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock_ingest.scale import UNITS_MAX, Floats, Ints
+from penstock_ingest.scale import SCALE_MAX, UNITS_MAX, Floats, Ints
 
 Verdict = NDArray[np.int8]
 Mask = NDArray[np.bool_]
+_SMALLEST = 10.0**-SCALE_MAX
 SAMPLES_MAX = 100
 """Raw rows kept for the record; all are counted."""
 
@@ -85,7 +86,7 @@ def put(verdict: Verdict, mask: Mask, reason: Reason) -> None:
 
 
 def judge_numbers(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, size_may_be_zero: bool) -> None:
-    """NaN, infinite, not positive, too large."""
+    """NaN, infinite, not positive, too large, too small."""
     for column in (*prices, size):
         put(verdict, np.isnan(column), Reason.NOT_A_NUMBER)
     for column in (*prices, size):
@@ -94,7 +95,7 @@ def judge_numbers(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, si
         put(verdict, column <= 0, Reason.PRICE_NOT_POSITIVE)
     put(verdict, size < 0 if size_may_be_zero else size <= 0, Reason.SIZE_NOT_POSITIVE)
     for column in (*prices, size):
-        put(verdict, column >= UNITS_MAX, Reason.OUT_OF_RANGE)
+        put(verdict, (column >= UNITS_MAX) | ((column > 0) & (column < _SMALLEST)), Reason.OUT_OF_RANGE)
 
 
 def judge_bar_shape(verdict: Verdict, opened: Floats, high: Floats, low: Floats, close: Floats) -> None:
@@ -159,6 +160,12 @@ def judge_jumps(
     def far(last: float, row: int) -> bool:
         return bool(highs[row] > last * factor or lows[row] * factor < last)
 
+    def confirmed(last: float, row: int) -> bool:
+        # A bar whose close is near the last one needs more than a calm successor: another such excursion.
+        close = float(closes[row])
+        moved = close > last * factor or close * factor < last
+        return row + 1 < len(rows) and not far(close, row + 1) and (moved or far(last, row + 1))
+
     suspects = np.flatnonzero((highs[1:] > closes[:-1] * factor) | (lows[1:] * factor < closes[:-1])) + 1
     if previous is not None and len(rows) and far(previous.price, 0):
         suspects = np.append(0, suspects)
@@ -169,9 +176,7 @@ def judge_jumps(
         row = suspect
         if row > judged:
             last = float(closes[row - 1])
-        while row < len(rows) and far(last, row):
-            if row + 1 < len(rows) and not far(float(closes[row]), row + 1):
-                break
+        while row < len(rows) and far(last, row) and not confirmed(last, row):
             verdict[rows[row]] = Reason.PRICE_JUMP
             row += 1
         if row == len(rows):

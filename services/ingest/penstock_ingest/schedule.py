@@ -48,6 +48,11 @@ class Schedule:
         """The running interval began after everything was released."""
 
     @property
+    def feeds(self) -> list[Feed]:
+        """The feeds, in the order of the sources."""
+        return list(self._feeds)
+
+    @property
     def next_time(self) -> int | None:
         """Event time of the next row of any feed; None when there is none."""
         times = (line.next_time() for line in self._lines.values())
