@@ -4,19 +4,15 @@ import json
 import os
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.config.document import redacted
 from penstock.config.layers import DEFAULT
 from penstock.config.load import Entry, entries, load
 
 app = typer.Typer(help="The configuration.", no_args_is_help=True)
-
-
-WIDTH_MAX = 240
-"""Where there is no terminal: nothing is cut off for want of one."""
 
 
 @app.callback()
@@ -55,14 +51,13 @@ def show(
         document = {each.path: {"value": each.value, "origin": each.origin} for each in listed}
         typer.echo(json.dumps(document, indent=2))
         return
-    console = Console(soft_wrap=True)
     table = Table(header_style="dim", box=None, pad_edge=False)
-    for header, whole in (("value", True), ("is", not console.is_terminal), ("from", True)):
-        table.add_column(header, no_wrap=whole)
+    for header, whole in (("value", True), ("is", False), ("from", True)):
+        table.add_column(header, no_wrap=whole, overflow="fold")
     for each in listed:
         style = "" if each.origin == DEFAULT else "bold"
         table.add_row(each.path, _text(each.value), each.origin, style=style)
-    console.print(table, width=None if console.is_terminal else WIDTH_MAX)
+    console().print(table)
 
 
 def _redacted(entry: Entry) -> Entry:

@@ -12,6 +12,7 @@ from penstock_contracts.control import Verb
 from rich.console import Console
 
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.commands import command
 from penstock.launch.paths import DataDir, Running
@@ -37,7 +38,6 @@ def status(
 
 
 async def _status(running: Running, watch: bool, as_json: bool) -> None:
-    console = Console()
     async with session_log(running) as log:
         if as_json:
             async for now in looks(running, log):
@@ -45,7 +45,7 @@ async def _status(running: Running, watch: bool, as_json: bool) -> None:
                 typer.echo(json.dumps(document, default=str, indent=None if watch else 2))
                 if not watch:
                     return
-        with SessionView(console, f"penstock   {running.session_id}") as view:
+        with SessionView(console(), f"penstock   {running.session_id}") as view:
             async for now in looks(running, log):
                 elapsed = (time.time_ns() - running.started_at) / 1e9
                 view.show(now, elapsed, None, "running")
@@ -71,9 +71,7 @@ def halt(
             Console(stderr=True).print(f"{error}; writing the kill file", markup=False)
     place.path.mkdir(parents=True, exist_ok=True)
     place.kill_file.write_text(f"{reason}\n", encoding="utf-8")
-    Console(soft_wrap=True).print(
-        f"wrote {place.kill_file}: a session that runs here halts, one that starts too"
-    )
+    console().print(f"wrote {place.kill_file}: a session that runs here halts, one that starts too")
 
 
 def resume(
@@ -113,4 +111,4 @@ def _give(
             f"{ANSWER_TIMEOUT_S:.0f} s",
             hint="see `penstock status`",
         )
-    Console().print(f"{verb}: trading is {state}")
+    console().print(f"{verb}: trading is {state}")

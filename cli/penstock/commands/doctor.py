@@ -16,10 +16,10 @@ from penstock_runtime.embedded.errors import EmbeddedServerError
 from penstock_runtime.embedded.nats import nats_server_path
 from penstock_runtime.embedded.postgres import postgres_bin
 from penstock_runtime.embedded.server import free_port
-from rich.console import Console
 
 from penstock import __version__
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.errors import CommandError
 from penstock.launch.finish import LIBRARIES
 from penstock.launch.paths import DataDir
@@ -49,12 +49,12 @@ def doctor(data_dir: options.DataDirectory = options.DATA_DIR, as_json: options.
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in checks], indent=2))
     else:
-        console = Console(highlight=False, soft_wrap=True)
+        shown = console()
         for each in checks:
             mark = "[green]✓[/]" if each.ok else "[red]✗[/]"
-            console.print(f"{mark} {each.name}: {each.found}")
+            shown.print(f"{mark} {each.name}: {each.found}")
             if not each.ok:
-                console.print(f"  [yellow]{each.mend}[/]")
+                shown.print(f"  [yellow]{each.mend}[/]")
     broken = [each.name for each in checks if not each.ok]
     if broken:
         raise CommandError(f"not in order: {', '.join(broken)}")

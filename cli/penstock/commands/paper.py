@@ -5,9 +5,9 @@ import os
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.commands.summary import print_assumptions, print_report
 from penstock.launch.paths import DataDir
 from penstock.launch.plan import Plan
@@ -67,11 +67,11 @@ def paper(
 
 def run_session(plan: Plan) -> None:
     """Run a plan in the foreground and print its report."""
-    console = Console()
-    print_assumptions(console, plan)
-    with SessionView(console, f"penstock paper   {plan.session.session_id}") as view:
+    shown = console()
+    print_assumptions(shown, plan)
+    with SessionView(shown, f"penstock paper   {plan.session.session_id}") as view:
         report = asyncio.run(SessionRun(plan, view).run())
     if report is None:
-        console.print(f"drained; go on with [bold]penstock paper --resume {plan.session.session_id}[/]")
+        shown.print(f"drained; go on with [bold]penstock paper --resume {plan.session.session_id}[/]")
         return
-    print_report(console, report, plan.out / report.session_id)
+    print_report(shown, report, plan.out / report.session_id)

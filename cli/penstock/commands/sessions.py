@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from penstock_research.report.final import FinalReport, utc
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.commands.summary import print_report
 from penstock.errors import CommandError
 from penstock.launch.paths import DataDir, SessionFolder
@@ -48,7 +48,7 @@ def list_sessions(data_dir: options.DataDirectory = options.DATA_DIR, as_json: o
             each.source,
             ", ".join(each.strategies),
         )
-    Console(soft_wrap=True).print(table)
+    console().print(table)
 
 
 @app.command("show")
@@ -66,12 +66,11 @@ def show_session(
         document = {"session": record.model_dump(mode="json"), "report": report and report.model_dump()}
         typer.echo(json.dumps(document, indent=2))
         return
-    console = Console(soft_wrap=True)
     if report is not None:
-        print_report(console, report, file.parent)
+        print_report(console(), report, file.parent)
         return
     for name, value in record.model_dump(mode="json").items():
-        console.print(f"[dim]{name}[/] {value}", highlight=False)
+        console().print(f"[dim]{name}[/] {value}")
 
 
 def logs(

@@ -49,7 +49,6 @@ def print_assumptions(console: Console, plan: Plan) -> None:
         if instrument.assumptions:
             console.print(
                 f"[yellow]assumed[/] of {instrument.instrument}: {'; '.join(instrument.assumptions)}",
-                highlight=False,
                 soft_wrap=True,
             )
 
@@ -58,7 +57,7 @@ def print_report(console: Console, report: FinalReport, folder: Path) -> None:
     """The report in a few lines."""
     table = Table(title=f"Session {report.session_id}", title_justify="left", show_header=False, box=None)
     table.add_column(style="dim")
-    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("ended", f"{report.stop_reason or NOTHING}, after {_clock(report.duration_s)}")
     table.add_row("equity", f"{_money(report.equity_start)} → {_money(report.equity_end)} {report.currency}")
     table.add_row(
@@ -91,7 +90,7 @@ def print_report(console: Console, report: FinalReport, folder: Path) -> None:
     )
     table.add_row("errors", str(report.errors))
     table.add_row("report", str(folder))
-    console.print(table, highlight=False, soft_wrap=True)
+    console.print(table)
 
 
 def _limit(value: object) -> str:

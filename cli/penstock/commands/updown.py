@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from penstock.commands import options
+from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.prepare import Place, new_plan, resumable, resumed_plan
@@ -60,7 +60,7 @@ def up(
         resumed_plan(last.session_id, chosen, place)
     arguments = _arguments(sys.argv[1:], last.session_id if last else None)
     running = _launch(place.data_dir, arguments)
-    Console(soft_wrap=True).print(
+    console().print(
         f"session {running.session_id} runs (process {running.pid}); see `penstock status --watch`"
     )
 
@@ -89,7 +89,7 @@ def down(
     text = f"session {running.session_id} {record.status}"
     if record.status == "ended":
         text += f"; its report is {record.out / running.session_id}"
-    Console(soft_wrap=True).print(text)
+    console().print(text)
 
 
 def _arguments(given: list[str], session_id: str | None) -> list[str]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 from penstock_research.report.validate import UnreadableReport, validate_folder
-from rich.console import Console
 
+from penstock.commands.output import console
 from penstock.errors import CommandError
 
 
@@ -19,14 +19,14 @@ def validate(
     ends; that nothing stays reserved; that nothing reached the venue without an approval within the limits;
     and that the files are those that were written. Exit code 1 when anything differs.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    shown = console()
     try:
         findings = validate_folder(folder)
     except UnreadableReport as error:
         raise CommandError(str(error)) from error
     for finding in findings:
-        console.print(f"[red]✗[/] {finding.invariant}: ", end="")
-        console.print(finding.text, markup=False)
+        shown.print(f"[red]✗[/] {finding.invariant}: ", end="")
+        shown.print(finding.text, markup=False)
     if findings:
         raise CommandError(f"{folder}: {len(findings)} differences")
-    console.print(f"[green]✓[/] {folder}: positions, PnL, fees, signals, orders and fills agree")
+    shown.print(f"[green]✓[/] {folder}: positions, PnL, fees, signals, orders and fills agree")

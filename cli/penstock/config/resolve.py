@@ -33,6 +33,9 @@ COIN_CAPITAL = Decimal(10)
 COINS = frozenset({"BTC", "ETH"})
 """Quote currencies in which the default capital is `COIN_CAPITAL`: 100000 of them are beyond any learner."""
 
+QUICK = {"fast": 5, "slow": 20}
+"""Of the default strategy on one-second bars: who tries Penstock for two minutes wants to see it trade."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -58,7 +61,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         raise ConfigError(f"ingest.sources: {error}") from error
     instruments = instruments_of(feeds)
     capital, currency = _account(loaded, instruments)
-    specs = _strategies(root, feeds, instruments)
+    specs = _strategies(loaded, feeds, instruments)
     session = SessionConfig(
         session_id=session_id,
         currency=currency,
@@ -128,12 +131,16 @@ def _account(loaded: Loaded, instruments: Sequence[Instrument]) -> tuple[Decimal
 
 
 def _strategies(
-    root: RootConfig, feeds: Sequence[Feed], instruments: Sequence[Instrument]
+    loaded: Loaded, feeds: Sequence[Feed], instruments: Sequence[Instrument]
 ) -> tuple[StrategySpec, ...]:
+    root = loaded.root
     known = tuple(each.instrument for each in instruments)
-    share = (Decimal(1) / len(root.run.strategies)).quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
+    choices = root.run.strategies
+    if not loaded.is_set("run", "strategies") and not any(feed.bar_interval for feed in feeds):
+        choices = (StrategyChoice(source="ma_cross", parameters=QUICK),)
+    share = (Decimal(1) / len(choices)).quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
     specs: dict[str, StrategySpec] = {}
-    for choice in root.run.strategies:
+    for choice in choices:
         name = _name(choice, specs)
         for key in choice.instruments:
             if key not in known:

@@ -50,7 +50,7 @@ class RunConfig(BaseModel):
     strategies: tuple[StrategyChoice, ...] = Field(
         default=(StrategyChoice(source="ma_cross"),),
         min_length=1,
-        description="Strategies, as tables or as text.",
+        description="Strategies, as tables or as text. The default is quick (5 and 20 bars) on trades.",
     )
     bar_interval: Duration | None = Field(
         default=None,

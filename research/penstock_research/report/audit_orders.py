@@ -154,8 +154,10 @@ class OrderAudit:
                 if trail.state is OrderState.IN_FLIGHT:
                     trail.state = OrderState.ACCEPTED
             case OrderChanged():
+                # The egress guard rejects before anything reaches the venue: that order was never submitted.
+                blocked = event.to_state is OrderState.REJECTED
                 self.findings.expect(
-                    trail.state is not None and event.from_state != event.to_state,
+                    trail.state is not None or blocked,
                     "I7",
                     f"{where}: went from {event.from_state} to {event.to_state} without a submission",
                 )

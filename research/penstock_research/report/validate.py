@@ -63,9 +63,7 @@ def validate(
     for each in sessions:
         if each.phase == "genesis":
             kept = json.loads(each.config) == manifest.config
-            findings.expect(
-                kept, "files", "manifest.json holds another configuration than genesis"
-            )
+            findings.expect(kept, "files", "manifest.json holds another configuration than genesis")
     for name in FILES:
         same = hashes.get(name) == manifest.files.get(name)
         findings.expect(same, "files", f"{name} is not the file that was written")
