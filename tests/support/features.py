@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from penstock_contracts.base import Message
 from penstock_contracts.features import FeatureBars, FeatureRows, Prices
 from penstock_contracts.instrument import Instrument
@@ -153,7 +155,7 @@ def bar_rows(messages: Iterable[Message]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for each in messages:
         if isinstance(each, FeatureBars):
-            columns = [
+            columns: list[NDArray[Any]] = [
                 each.ts,
                 each.open,
                 each.high,

@@ -4,11 +4,13 @@ import inspect
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from hashlib import blake2b
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from penstock_kernel.declarations import BarSpec, RowSpec
@@ -26,6 +28,8 @@ GROUP = "penstock.strategies"
 """The entry-point group in which installed packages offer strategies."""
 
 _NAMED_BOUNDS = (("ge", "from {}"), ("gt", "above {}"), ("le", "to {}"), ("lt", "below {}"))
+
+_WORDS = {int: "an integer", float: "a number", Decimal: "a number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +163,18 @@ def _parameter_error(cls: type[Parameters], error: ValidationError) -> str:
 
 def allowed(info: FieldInfo) -> str:
     """What a parameter may be, in words: its type and its bounds."""
-    hint = info.annotation
-    kind = {int: "an integer", float: "a number", bool: "true or false", str: "text"}.get(hint)  # type: ignore[arg-type]
-    if kind is None:
-        arguments = getattr(hint, "__args__", ())
-        texts = [
-            repr(each) if isinstance(each, str) else getattr(each, "__name__", str(each))
-            for each in arguments
-        ]
-        kind = " or ".join(texts) if texts else getattr(hint, "__name__", str(hint))
+    arguments = getattr(info.annotation, "__args__", None) or (info.annotation,)
+    kinds = [_in_words(each) for each in arguments if each is not NoneType]
     bounds = [
         text.format(getattr(each, bound))
         for bound, text in _NAMED_BOUNDS
         for each in info.metadata
         if getattr(each, bound, None) is not None
     ]
-    return " ".join([kind, *bounds])
+    return " ".join([" or ".join(kinds), *bounds]) + (", or none" if NoneType in arguments else "")
+
+
+def _in_words(hint: Any) -> str:
+    if isinstance(hint, str):  # an argument of a Literal
+        return repr(hint)
+    return _WORDS.get(hint) or str(getattr(hint, "__name__", hint))

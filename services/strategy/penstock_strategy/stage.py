@@ -73,6 +73,7 @@ class StrategyStage:
             self._hosts[name].switch(on=False, ended=False)
         self._subscriptions = _subscriptions(list(self._hosts.values()))
         self._columns: Columns | None = None
+        self._checked: set[tuple[tuple[str, int | str], tuple[str, ...]]] = set()
         self._state = State()
 
     # --- Stage ---------------------------------------------------------------------------------------
@@ -170,10 +171,14 @@ class StrategyStage:
     ) -> tuple[int, list[Message]]:
         """Hand over rows one by one, each to every strategy that declared them; returns where it stopped."""
         outputs = self._started()
-        subscriptions = self._subscriptions.get(_series(message))
+        series = _series(message)
+        subscriptions = self._subscriptions.get(series)
         rows = len(message.ts) if end is None else end
         if subscriptions is None or begin >= rows:
             return rows, outputs
+        if (series, message.names) not in self._checked:
+            _check_names(subscriptions, message)
+            self._checked.add((series, message.names))
         columns = self._columns
         if columns is None or columns.message is not message:
             columns = self._columns = Columns(message)
@@ -277,6 +282,16 @@ def _series(message: FeatureBars | FeatureRows) -> tuple[str, int | str]:
     if isinstance(message, FeatureBars):
         return message.instrument, message.interval
     return message.instrument, message.trigger
+
+
+def _check_names(subscriptions: list[_Subscription], message: FeatureBars | FeatureRows) -> None:
+    """ValueError when features does not compute what was declared: the session is wired wrongly."""
+    for each in subscriptions:
+        if missing := sorted(set(each.names.values()) - set(message.names)):
+            raise ValueError(
+                f"strategy {each.host.name} declared {', '.join(missing)} of {message.instrument}, "
+                f"but features sends {', '.join(message.names) or 'none'}"
+            )
 
 
 def _subscriptions(hosts: list[StrategyHost]) -> dict[tuple[str, int | str], list[_Subscription]]:
