@@ -14,6 +14,7 @@ from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatc
 from penstock_recorder import binary
 from penstock_recorder.binary import Cells
 from penstock_recorder.changes import Changes
+from penstock_recorder.records import text
 
 _HASH_BYTES = 8
 _AGGRESSORS = {1: "buy", -1: "sell"}
@@ -170,7 +171,7 @@ def _features(
             "trigger": binary.constant_text(trigger, rows),
             "interval": interval,
             "set_version": binary.constant_text(batch.set_version, rows),
-            "names": binary.constant_text_array(batch.names, rows),
+            "names": binary.constant_text_array([text(name) for name in batch.names], rows),
             "values": binary.float8_array(batch.values),
         },
     )

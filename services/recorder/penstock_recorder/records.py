@@ -177,8 +177,9 @@ def _regime(message: RegimeTagged) -> Values:
 def sessions(message: Session, sequence: int) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
     """The row of a session that began."""
     columns = ("session", "epoch", "started_at", "config_hash", "code_hash", "config")
-    values = (message.session_id, sequence, message.ts, message.config_hash, message.code_hash)
-    return "sessions", columns, (*values, message.config or None)
+    hashes = (text(message.config_hash), text(message.code_hash))
+    config = text(message.config) or None
+    return "sessions", columns, (message.session_id, sequence, message.ts, *hashes, config)
 
 
 def drift(message: DriftMeasured, session: str) -> list[tuple[str, tuple[str, ...], tuple[Any, ...]]]:

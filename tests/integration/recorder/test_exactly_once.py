@@ -6,7 +6,7 @@ from penstock_contracts.base import Message
 from penstock_recorder.changes import Changes
 from penstock_recorder.database import Database
 from penstock_runtime.embedded import EmbeddedPostgres
-from penstock_runtime.errors import SessionOver, UnreadableHalt
+from penstock_runtime.errors import Halt, SessionOver, UnreadableHalt
 from penstock_runtime.health import progress_subject
 from penstock_runtime.store.cursors import StoredCursor
 from support.message_examples import example
@@ -189,6 +189,24 @@ async def test_an_unreadable_order_stops_the_recorder(nats_url: str, postgres_ur
         with pytest.raises(UnreadableHalt, match=r"p0\.ord\.v1\.approved"):
             await running.reach(10)
         await running.kill()
+
+
+@pytest.mark.parametrize("second", [fill(number=4), fill(fill_id="f-2", order_id="o-x")])
+async def test_what_cannot_be_stops_the_recorder_and_leaves_nothing_of_its_batch(
+    nats_url: str, postgres_url: str, second: Message
+) -> None:
+    async with session_log(nats_url) as log:
+        await record(nats_url, postgres_url, await log.put("ord", approved()))
+        await log.put("ven", fill())
+        last = await log.put("ven", second)
+        running = await start_recorder(nats_url, postgres_url)
+        with pytest.raises(Halt, match="the database refuses"):
+            await running.reach(last)
+        await running.kill()
+    async with database(postgres_url) as pool:
+        (order,) = await rows(pool, "orders")
+        fills = (await counts(pool))["fills"]
+        assert order["quantity_filled"] == fills * fill().quantity
 
 
 async def test_a_new_session_ends_the_recording_of_the_old_one_completely(

@@ -88,7 +88,7 @@ async def commit(
             # The cursor first: its row lock makes a second recorder wait here, and then find it moved.
             await move_cursor(connection, key, before, after)
             await _write(connection, changes)
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
         place = f"({before}, {after.sequence}]"
         raise Halt(f"the database refuses what the log holds in {place}: {error}") from error
 
