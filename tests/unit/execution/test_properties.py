@@ -3,7 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from penstock_contracts.base import Message, type_of
 from penstock_contracts.codec import decode, encode
@@ -26,6 +26,7 @@ def test_quiet_intervals_presented_as_one_give_the_same_events(scenario: Scenari
     assert play_skipping(scenario)[0] == play(scenario)
 
 
+@settings(max_examples=50)
 @given(scenarios(), CUTS)
 def test_a_restart_after_every_message_gives_the_same_events(scenario: Scenario, cuts: list[bool]) -> None:
     restarted, through = play(scenario, cuts, restarts=True), play(scenario)
@@ -46,6 +47,7 @@ def test_what_happened_to_an_order_is_told_in_full_and_in_order(scenario: Scenar
         assert _ended(mine[-1]), mine
 
 
+@settings(max_examples=30)
 @given(scenarios())
 def test_every_message_passes_the_wire_unchanged(scenario: Scenario) -> None:
     for message in play(scenario):

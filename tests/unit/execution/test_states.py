@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from penstock_contracts.types import OrderState
 from penstock_execution.errors import IllegalTransition
 from penstock_execution.states import TRANSITIONS, Event, Lifecycle, Marker
+from penstock_kernel.errors import HaltError
 
 S, E = OrderState, Event
 
@@ -82,6 +83,11 @@ def test_an_event_that_the_table_does_not_list_raises_and_changes_nothing(
     with pytest.raises(IllegalTransition, match=f"{before[0]} cannot take {illegal}"):
         lifecycle.apply(illegal)
     assert (lifecycle.state, lifecycle.below) == before
+
+
+def test_an_illegal_event_is_reason_to_halt() -> None:
+    with pytest.raises(HaltError):
+        Lifecycle().apply(E.FILL)
 
 
 def test_the_table_covers_every_state_and_only_terminal_ones_have_no_way_out() -> None:

@@ -218,3 +218,10 @@ def test_a_trade_that_fills_one_order_passes_another_that_was_cancelled_before_i
     begun = Run(stage()).give(trades(WARM)).until(100).give(order(1), order(2), cancel(1, ms=100))
     begun.give(trades([(121, 100, 1)])).until(1000)
     assert [fill.order_id for fill in begun.of(Fill)] == ["o-2"]
+
+
+def test_the_scale_of_the_data_leaves_no_trace_in_a_fill() -> None:
+    begun = Run(stage()).give(trades(WARM)).until(100).give(order(quantity="1.500"))
+    (fill,) = begun.give(trades([(150, 100, 5)], scale=9)).until(1000).of(Fill)
+    assert [str(each) for each in (fill.price, fill.quantity, fill.fee)] == ["100.02", "1.5", "0.075015"]
+    assert str(fill.quantity_left) == "0"

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import Liquidity
+from penstock_kernel.ledger import Contract
 
 from penstock_execution.config import PaperConfig
 
@@ -16,13 +17,6 @@ def taking_price(price: Decimal, sign: int, limit: Decimal | None, config: Paper
     return worse
 
 
-def notional(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
-    """Value in the currency that the instrument settles in; of an inverse contract, its base currency."""
-    if instrument.inverse:
-        return quantity * instrument.multiplier / price
-    return quantity * instrument.multiplier * price
-
-
 def fee_of(
     instrument: Instrument, quantity: Decimal, price: Decimal, liquidity: Liquidity, config: PaperConfig
 ) -> Decimal:
@@ -31,7 +25,7 @@ def fee_of(
         rate = instrument.fee_maker if config.fee_maker is None else config.fee_maker
     else:
         rate = instrument.fee_taker if config.fee_taker is None else config.fee_taker
-    return notional(instrument, quantity, price) * rate
+    return Contract.of(instrument).notional(quantity, price) * rate
 
 
 def contracts_of(instrument: Instrument, volume: Decimal, low: Decimal, high: Decimal) -> Decimal:

@@ -6,6 +6,7 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import BarBatch, TradeBatch
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus, OrderType, TimeInForce
+from penstock_kernel.ledger import plain
 
 from penstock_execution.config import PaperConfig
 from penstock_execution.paper.bars import BarMatcher
@@ -202,12 +203,13 @@ class PaperVenue:
         order, price, liquidity, quantity = share
         order.left -= quantity
         answer = self._answer(order, Event.FILL if order.left else Event.FILL_LAST, ts)
-        answer.price = price
-        answer.quantity = quantity
-        answer.fee = fee_of(market.instrument, quantity, price, liquidity, self.config)
+        # Without trailing zeros: the scale of the data leaves no trace in a fill.
+        answer.price = plain(price)
+        answer.quantity = plain(quantity)
+        answer.fee = plain(fee_of(market.instrument, quantity, price, liquidity, self.config))
         answer.fee_currency = market.instrument.settlement
         answer.liquidity = liquidity
-        answer.left = order.left
+        answer.left = plain(order.left)
         if not order.left:
             self._remove(market, order)
 
