@@ -11,7 +11,7 @@ from penstock_contracts.control import Command
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import OrderApproved, TradingStateChanged
 from penstock_contracts.types import TradingState
-from penstock_kernel.grid import NS_PER_SECOND, grid_at_or_after
+from penstock_kernel.grid import NS_PER_SECOND, grid_after
 
 from penstock_execution.config import GuardConfig
 
@@ -57,7 +57,8 @@ class Guard:
         # Risk approves a `flatten` while halted on a risk admin's override only.
         if state.halted and order.reason != "flatten":
             return "halted"
-        if mark - grid_at_or_after(order.ts, self.grid) > config.approval_age_ns_max:
+        # What is decided at a mark is decided in the interval that the mark begins, or just closed.
+        if mark - grid_after(order.ts, self.grid) > config.approval_age_ns_max:
             return "approval_age"
         if order.client_order_id in state.sent:
             return "duplicate"

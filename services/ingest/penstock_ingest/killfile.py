@@ -1,6 +1,5 @@
 """The kill switch that needs nothing but a file system: `kill.txt` in the data directory."""
 
-import time
 from pathlib import Path
 
 from penstock_contracts.control import Command
@@ -17,8 +16,8 @@ class KillFile:
         self._path = folder / NAME
         self._seen = 0
 
-    def look(self) -> Command | None:
-        """The halt command for a file that has appeared or was written again; None otherwise."""
+    def look(self, now_ns: int) -> Command | None:
+        """The halt command for a file that has appeared or was written again since; `now_ns` is wall time."""
         try:
             modified = self._path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -26,12 +25,11 @@ class KillFile:
         if modified == self._seen:
             return None
         self._seen = modified
-        now = time.time_ns()
         return Command(
             command_id=make_id("k", str(modified)),
             verb="halt",
-            ts_issued=now,
-            ts_expires=now + _EXPIRES_NS,
+            ts_issued=now_ns,
+            ts_expires=now_ns + _EXPIRES_NS,
             by="kill-file",
             reason=f"{NAME} appeared in the data directory",
         )

@@ -351,7 +351,7 @@ class IngestService:
             elif time.monotonic() - still_since > _STILL_S:
                 still_since = time.monotonic()
                 await self._writer.ask_why()
-            command = self._kill_file.look()
+            command = self._kill_file.look(time.time_ns())
             if command is not None:
                 await self._log.publish_command(command)
             self._wake.set()

@@ -94,7 +94,7 @@ def test_a_client_order_id_is_sent_once() -> None:
 
 def test_an_approval_ages_from_the_end_of_its_interval() -> None:
     begun = run(approval_age_ns_max=300 * MS).until(500)
-    begun.give(order(1, ms=101), order(2, ms=100))
+    begun.give(order(1, ms=100), order(2, ms=99))
     assert [(each.order_id, each.reason) for each in begun.of(OrderChanged)] == [
         ("o-2", "guard:approval_age")
     ]
