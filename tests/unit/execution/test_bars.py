@@ -165,7 +165,10 @@ def test_liquidity_decides_the_fee() -> None:
 def test_a_bar_that_fills_one_order_passes_another_that_takes_effect_at_its_end() -> None:
     begun = Run(stage()).give(bars(WARM)).until(100).give(order(1, ms=100), order(2, ms=180))
     begun.give(bars([(200, 100, 101, 99, 100, 50), (300, 103, 104, 102, 103, 50)])).until(300)
-    assert [(fill.order_id, fill.ts // MS) for fill in begun.of(Fill)] == [("o-1", 120), ("o-2", 200)]
+    assert [(fill.order_id, fill.price, fill.ts // MS) for fill in begun.of(Fill)] == [
+        ("o-1", D("100.02"), 120),
+        ("o-2", D("103.0206"), 200),
+    ]
 
 
 def test_a_bar_that_fills_one_order_passes_another_that_was_cancelled_before_it_was_known() -> None:

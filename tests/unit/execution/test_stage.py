@@ -97,6 +97,11 @@ def test_a_cancel_never_overtakes_its_order() -> None:
     assert begun.of(OrderChanged)[1].to_state is OrderState.CANCELLED
 
 
+def test_a_cancel_is_not_in_effect_before_the_last_mark() -> None:
+    begun = warm().give(order(ms=50, limit_price="90")).until(300)
+    assert begun.give(cancel(ms=210)).until(400).of(OrderChanged)[-1].ts == 300 * MS
+
+
 def test_a_second_cancel_request_says_nothing_new() -> None:
     begun = warm().give(order(limit_price="90")).until(200).give(cancel(ms=200), cancel(ms=200))
     assert len(begun.of(OrderChanged)) == 1
