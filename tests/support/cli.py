@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from penstock.config.document import dump
 from penstock.config.load import ConfigOptions, load
 from penstock.config.resolve import Resolved, resolve
 from penstock_contracts.base import Family, Message
@@ -20,8 +21,6 @@ from penstock_research.chained import Stages
 from penstock_research.report.files import ReportWriter
 from penstock_research.report.final import FinalReport, RunFacts
 from penstock_research.report.manifest import Manifest
-
-from penstock.config.document import dump
 
 PENSTOCK = (sys.executable, "-m", "penstock")
 START_S = 1_640_995_200

@@ -40,7 +40,8 @@ class Merged:
         for length in range(len(place), 0, -1):
             if (found := self.origins.get(place[:length])) is not None:
                 return found
-        return DEFAULT
+        # A table has no origin of its own: that of the first value in it.
+        return next((origin for each, origin in self.origins.items() if each[: len(place)] == place), DEFAULT)
 
 
 def merge(layers: Iterable[Layer]) -> Merged:
@@ -80,13 +81,13 @@ def parse_toml(content: bytes, name: str) -> Values:
     except tomllib.TOMLDecodeError as error:
         text = str(error)
         if text.startswith(("Cannot overwrite", "Cannot declare")):
-            line = _line(text)
+            line = _line(text) or len(content.decode().splitlines())
             raise ConfigError(f"{name}: {_key_at(content, line)} is given twice (line {line})") from error
         raise ConfigError(f"{name}: not TOML: {text[0].lower()}{text[1:]}") from error
 
 
 def _line(text: str) -> int:
-    """The line that tomllib names; in the end, `(at line 3, column 7)`."""
+    """The line that tomllib names, as in `(at line 3, column 7)`; 0 for `(at end of document)`."""
     digits = text.rpartition("line ")[2].partition(",")[0]
     return int(digits) if digits.isdigit() else 0
 

@@ -11,7 +11,6 @@ from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.interval import Done
 from penstock_contracts.signals import Note
 from penstock_research.report.journal import ORDER, Event, Journal, from_line, to_line
-
 from support.cli import resolved, run_chained, write_bars
 
 

@@ -10,15 +10,23 @@ import pytest
 from penstock_contracts.types import Liquidity, Side
 from penstock_contracts.venue import Fill
 from penstock_research.report.trips import round_trips
-
 from support.cli import report_of, resolved, run_chained, write_bars, write_report
 from support.risk import BTC, perpetual
 
-FIELDS = (
-    "session_id started_at ended_at duration_s stop_reason source strategies currency equity_start equity_end "
-    "pnl_realized pnl_unrealized fees max_drawdown events_in quarantined signals orders fills positions errors "
-    "latency_ms fills_hash"
-).split()
+FIELDS = [
+    *(
+        "session_id",
+        "started_at",
+        "ended_at",
+        "duration_s",
+        "stop_reason",
+        "source",
+        "strategies",
+        "currency",
+    ),
+    *("equity_start", "equity_end", "pnl_realized", "pnl_unrealized", "fees", "max_drawdown", "events_in"),
+    *("quarantined", "signals", "orders", "fills", "positions", "errors", "latency_ms", "fills_hash"),
+]
 D = Decimal
 
 
@@ -77,7 +85,8 @@ def fill(number: int, side: Side, quantity: str, price: str, fee: str = "1", cur
     return Fill(
         fill_id=f"f-{number}", order_id=f"o-{number}", order_ordinal=number, strategy="s", instrument=BTC,
         venue="paper", number=3, ts=number * 10, ts_known=number * 10 + 1, side=side, price=D(price),
-        quantity=D(quantity), fee=D(fee), fee_currency=currency, liquidity=Liquidity.TAKER, quantity_left=D(0),
+        quantity=D(quantity), fee=D(fee), fee_currency=currency, liquidity=Liquidity.TAKER,
+        quantity_left=D(0),
     )  # fmt: skip
 
 

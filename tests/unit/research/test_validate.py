@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from penstock_research.report.manifest import digest
 from penstock_research.report.validate import UnreadableReport, validate_folder
-
 from support.cli import report_of, resolved, run_chained, write_bars, write_report
 
 
