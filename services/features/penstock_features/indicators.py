@@ -1,8 +1,8 @@
 """The features: recurrences whose values depend on the rows alone, never on how they were cut.
 
-Only operations that give the same bits everywhere are used: + - * / in a fixed order, `math.sqrt` and
-`math.fsum`, which are correctly rounded, and for log returns `math.log`. A window's sum is computed
-anew for each row, so that a value depends on the rows of its window and not on where history began.
+Only operations that give the same bits everywhere are used: exact integers, + - * / in a fixed order,
+`math.sqrt` and `math.fsum`, which are correctly rounded, and for log returns `math.log`. A window's value
+depends on the rows of its window and not on where history began.
 """
 
 from collections.abc import Callable
@@ -77,39 +77,56 @@ class Volatility:
 @feature("deviation", period=PERIOD_2)
 @dataclass(slots=True)
 class Deviation:
-    """Population standard deviation (n) of the last `period` closes. Warms up for `period` - 1 rows."""
+    """Population standard deviation (n) of the last `period` closes. Warms up for `period` - 1 rows.
+
+    The variance is (n * sum of squares - square of the sum) / n^2 in exact integers, rounded once.
+    """
 
     period: int
-    window: list[float] = field(default_factory=list)
+    window: list[int] = field(default_factory=list)
+    unit: int = 1
 
     def column(self, rows: Rows) -> list[float]:
         """One value a row."""
-        series, period = self.window + rows.close, self.period
-        first = len(self.window) + 1
-        self.window = _tail(series, period - 1)
-        return [
-            _deviation(series[end - period : end], period) if end >= period else nan
-            for end in range(first, len(series) + 1)
-        ]
+        period, closes = self.period, _aligned(self, rows)
+        series, first = self.window + closes, len(self.window)
+        total, squares = sum(self.window), sum([close * close for close in self.window])
+        divisor = (period * self.unit) ** 2
+        values = []
+        for row, close in enumerate(closes, first):
+            total += close
+            squares += close * close
+            if row >= period:
+                gone = series[row - period]
+                total -= gone
+                squares -= gone * gone
+            values.append(sqrt((period * squares - total * total) / divisor) if row >= period - 1 else nan)
+        self.window = series[max(0, len(series) - period + 1) :]
+        return values
 
 
 @feature("sma", period=PERIOD)
 @dataclass(slots=True)
 class Sma:
-    """Simple moving average of the last `period` closes. Warms up for `period` - 1 rows."""
+    """Simple moving average of the last `period` closes, rounded once. Warms up for `period` - 1 rows."""
 
     period: int
-    window: list[float] = field(default_factory=list)
+    window: list[int] = field(default_factory=list)
+    unit: int = 1
 
     def column(self, rows: Rows) -> list[float]:
         """One value a row."""
-        series, period = self.window + rows.close, self.period
-        first = len(self.window) + 1
-        self.window = _tail(series, period - 1)
-        return [
-            fsum(series[end - period : end]) / period if end >= period else nan
-            for end in range(first, len(series) + 1)
-        ]
+        period, closes = self.period, _aligned(self, rows)
+        series, first = self.window + closes, len(self.window)
+        total, divisor = sum(self.window), period * self.unit
+        values = []
+        for row, close in enumerate(closes, first):
+            total += close
+            if row >= period:
+                total -= series[row - period]
+            values.append(total / divisor if row >= period - 1 else nan)
+        self.window = series[max(0, len(series) - period + 1) :]
+        return values
 
 
 @feature("ema", period=PERIOD)
@@ -194,6 +211,19 @@ def _lagged(
     return [
         change(series[row - lag], series[row]) if row >= lag else nan for row in range(first, len(series))
     ]
+
+
+def _aligned(indicator: Sma | Deviation, rows: Rows) -> list[int]:
+    """The exact closes in the unit of the indicator's window, which becomes the finer of the two."""
+    if rows.unit == indicator.unit:
+        return rows.exact
+    if rows.unit > indicator.unit:
+        factor = rows.unit // indicator.unit
+        indicator.window = [close * factor for close in indicator.window]
+        indicator.unit = rows.unit
+        return rows.exact
+    factor = indicator.unit // rows.unit
+    return [close * factor for close in rows.exact]
 
 
 def _deviation(window: list[float], divisor: int) -> float:

@@ -6,7 +6,8 @@ A feature is one small class, registered by a decorator::
     @dataclass(slots=True)
     class Sma:
         period: int
-        window: list[float] = field(default_factory=list)
+        window: list[int] = field(default_factory=list)
+        unit: int = 1
 
         def column(self, rows: Rows) -> list[float]: ...
 
@@ -23,12 +24,15 @@ from pydantic import TypeAdapter
 
 
 class Rows(NamedTuple):
-    """Prices of consecutive rows as floats; of a trade or quote all four are its price."""
+    """Prices of consecutive rows; of a trade or quote all four are its price."""
 
     open: list[float]
     high: list[float]
     low: list[float]
     close: list[float]
+    exact: list[int]
+    """The closes exactly, in multiples of 1 / `unit`."""
+    unit: int
 
 
 class Indicator(Protocol):

@@ -19,6 +19,9 @@ _COLUMNS = ("ts", "open", "high", "low", "close", "volume", "trades", "vwap", "f
 _PRICE_SCALE_MAX = 18
 
 
+_PRICES = ("open", "high", "low", "close")
+
+
 class AnyBar(Protocol):
     """What a finished bar has, whatever it was made of."""
 
@@ -90,7 +93,7 @@ class BarSeries:
         """The message of bars that are complete."""
         made = self.from_trades if source == "trades" else self.from_bars
         scale = made.price_scale
-        prices = [np.array([getattr(bar, name) for bar in bars], dtype=np.int64) for name in Rows._fields]
+        prices = [np.array([getattr(bar, name) for bar in bars], dtype=np.int64) for name in _PRICES]
         return FeatureBars(
             instrument=self.spec.instrument,
             interval=self.spec.interval,
@@ -108,7 +111,7 @@ class BarSeries:
             trades=np.array([bar.trades for bar in bars], dtype=np.int64),
             vwap=np.array([bar.vwap(scale) for bar in bars], dtype=np.float64),
             flags=np.array([bar.flags for bar in bars], dtype=np.int8),
-            values=self.features.values(Rows(*(floats(column, scale) for column in prices))),
+            values=self.features.values(_rows(prices, scale)),
         )
 
     def passed_on(self, batch: BarBatch) -> FeatureBars:
@@ -133,9 +136,7 @@ class BarSeries:
             trades=batch.trades,
             vwap=batch.vwap,
             flags=batch.flags | (late * np.int8(RowFlag.LATE)),
-            values=self.features.values(
-                Rows(*(floats(each, scale) for each in (batch.open, batch.high, batch.low, batch.close)))
-            ),
+            values=self.features.values(_rows((batch.open, batch.high, batch.low, batch.close), scale)),
         )
 
 
@@ -169,8 +170,15 @@ class RowSeries:
             price=price,
             size=size,
             side=side,
-            values=self.features.values(Rows(prices, prices, prices, prices)),
+            values=self.features.values(
+                Rows(prices, prices, prices, prices, exact=price.tolist(), unit=10**scale)
+            ),
         )
+
+
+def _rows(prices: Sequence[NDArray[np.int64]], scale: int) -> Rows:
+    opened, high, low, close = (floats(column, scale) for column in prices)
+    return Rows(opened, high, low, close, exact=prices[3].tolist(), unit=10**scale)
 
 
 def part_of(message: FeatureBars, begin: int, end: int) -> FeatureBars:

@@ -71,6 +71,10 @@ class FeaturesStage:
             BarSeries(spec, config.set_version, volume_in_quote=spec.instrument in quoted)
             for spec in sorted(config.bars, key=lambda spec: (spec.instrument, spec.interval))
         ]
+        self._orders: dict[str, list[int]] = {}
+        """Instrument -> places of its series."""
+        for order, series in enumerate(self._series):
+            self._orders.setdefault(series.spec.instrument, []).append(order)
         self._rows = {
             (spec.instrument, spec.trigger): RowSeries(spec, config.set_version) for spec in config.rows
         }
@@ -168,9 +172,8 @@ class FeaturesStage:
         last = batch.price
         self._track(key).add(LAST, batch.price_scale, self._grid, ts=batch.ts_init, first=last, second=last)
         if self._state.fed_by.setdefault(key, "trades") == "trades":
-            for series in self._series:
-                if series.spec.instrument == key:
-                    series.from_trades.add(batch)
+            for order in self._orders.get(key, ()):
+                self._series[order].from_trades.add(batch)
         return self._feature_rows(batch, "trade")
 
     def _quotes(self, batch: QuoteBatch) -> Outputs:
@@ -193,7 +196,7 @@ class FeaturesStage:
         key = batch.instrument
         last = batch.close
         self._track(key).add(LAST, batch.price_scale, self._grid, ts=batch.ts_init, first=last, second=last)
-        mine = [order for order, series in enumerate(self._series) if series.spec.instrument == key]
+        mine = self._orders.get(key, ())
         if not mine or self._state.fed_by.setdefault(key, "bars") != "bars":
             return NOTHING
         fed = [order for order in mine if self._series[order].usable(batch)]

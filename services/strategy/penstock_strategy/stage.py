@@ -72,7 +72,8 @@ class StrategyStage:
                 raise StrategyLoadError(f"strategy.off: there is no strategy {name}")
             self._hosts[name].switch(on=False, ended=False)
         self._subscriptions = _subscriptions(list(self._hosts.values()))
-        self._columns: Columns | None = None
+        self._columns: dict[tuple[str, int | str], Columns] = {}
+        """Of messages that were not handed over to their end, by series."""
         self._checked: set[tuple[tuple[str, int | str], tuple[str, ...]]] = set()
         self._state = State()
 
@@ -90,11 +91,11 @@ class StrategyStage:
     ) -> tuple[int, Outputs]:
         """Like `process` of the rows [begin, end), but stop after the first that puts something out.
 
-        Returns the number of rows taken from `begin` on. To go on, hand over the same message object with
-        the new `begin`: its columns are then not read again.
+        Returns the number of rows taken. To go on, hand over the same message object with the new `begin`:
+        its columns are then not read again.
         """
-        taken, outputs = self._walk(message, begin, end, stop_at_output=True)
-        return taken - begin, outputs
+        reached, outputs = self._walk(message, begin, end, stop_at_output=True)
+        return reached - begin, outputs
 
     def end_interval(self, end: IntervalEnd) -> Outputs:
         """Call `on_mark` at each mark, then act on the commands."""
@@ -162,7 +163,7 @@ class StrategyStage:
         for definition in restored.definitions.values():
             self._define(definition)
         self._state = restored
-        self._columns = None
+        self._columns = {}
 
     # --- Inside --------------------------------------------------------------------------------------
 
@@ -179,9 +180,9 @@ class StrategyStage:
         if (series, message.names) not in self._checked:
             _check_names(subscriptions, message)
             self._checked.add((series, message.names))
-        columns = self._columns
+        columns = self._columns.get(series)
         if columns is None or columns.message is not message:
-            columns = self._columns = Columns(message)
+            columns = self._columns[series] = Columns(message)
         handlers = [(each.handler, each.names) for each in subscriptions]
         row = begin
         for row in range(begin, rows):
@@ -196,7 +197,7 @@ class StrategyStage:
         for each in subscriptions:
             each.host.seen(columns, row, price)
         if row + 1 == len(message.ts):
-            self._columns = None
+            del self._columns[series]
         return row + 1, outputs
 
     def _started(self) -> list[Message]:

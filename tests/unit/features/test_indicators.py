@@ -18,7 +18,7 @@ def make(function: str, **parameters: int | float) -> Indicator:
 
 
 def closes(values: list[float]) -> Rows:
-    return Rows(values, values, values, values)
+    return Rows(values, values, values, values, exact=[round(value * 10) for value in values], unit=10)
 
 
 def walk(count: int, seed: int = 7) -> Rows:
@@ -27,16 +27,21 @@ def walk(count: int, seed: int = 7) -> Rows:
     opened = np.concatenate((close[:1], close[:-1]))
     high = np.maximum(opened, close) + np.round(generator.uniform(0, 20, count), 1)
     low = np.minimum(opened, close) - np.round(generator.uniform(0, 20, count), 1)
-    return Rows(opened.tolist(), high.tolist(), low.tolist(), close.tolist())
+    exact = [round(value * 10) for value in close.tolist()]
+    return Rows(opened.tolist(), high.tolist(), low.tolist(), close.tolist(), exact=exact, unit=10)
+
+
+def part(rows: Rows, begin: int, end: int | None = None) -> Rows:
+    return Rows(*(column[begin:end] for column in rows[:5]), unit=rows.unit)
 
 
 def agree(ours: list[float], theirs: np.ndarray, tolerance: float) -> None:
     np.testing.assert_allclose(np.array(ours), theirs, rtol=tolerance, atol=0, equal_nan=True)
 
 
-# TA-Lib keeps running sums: its rounding errors grow with the history. Ours are exact to the last bit
-# or two of each window, so the tolerances are TA-Lib's: 1e-12 relative, and for the deviation, where it
-# subtracts the square of the mean from the mean of the squares, 1e-5.
+# TA-Lib keeps running sums: its rounding errors grow with the history. Ours are within a bit or two of
+# the exact value of each window, so the tolerances are TA-Lib's: 1e-12 relative, and for the deviation,
+# where it subtracts the square of the mean from the mean of the squares, 1e-5.
 
 
 @pytest.mark.parametrize("period", [1, 2, 5, 20, 200])
@@ -108,9 +113,23 @@ def test_values_worked_by_hand() -> None:
 
 
 def test_the_true_range_reaches_to_the_close_before() -> None:
-    rows = Rows([0, 0, 0, 0], [12.0, 15.0, 14.0, 13.0], [8.0, 14.0, 10.0, 12.0], [10.0, 14.0, 11.0, 12.0])
+    close = [10.0, 14.0, 11.0, 12.0]
+    rows = Rows(
+        close, [12.0, 15.0, 14.0, 13.0], [8.0, 14.0, 10.0, 12.0], close, exact=[10, 14, 11, 12], unit=1
+    )
     # Ranges: 15 - 10 = 5, 14 - 10 = 4, 13 - 11 = 2; mean of the first two 4.5, then (4.5 + 2) / 2.
     assert [repr(value) for value in make("atr", period=2).column(rows)] == ["nan", "nan", "4.5", "3.25"]
+
+
+@pytest.mark.parametrize("function", ["sma", "deviation"])
+def test_rows_of_other_decimals_give_the_same_bits(function: str) -> None:
+    rows = walk(60)
+    finer = Rows(*rows[:4], exact=[close * 1000 for close in rows.exact], unit=rows.unit * 1000)
+    mixed, plain = make(function, period=7), make(function, period=7).column(rows)
+    pieces = (
+        mixed.column(part(rows, 0, 20)) + mixed.column(part(finer, 20, 40)) + mixed.column(part(rows, 40))
+    )
+    assert [value.hex() for value in pieces] == [value.hex() for value in plain]
 
 
 def test_a_price_that_stands_still_has_no_deviation_and_no_volatility() -> None:
@@ -127,13 +146,13 @@ def test_a_column_gives_the_same_bits_however_it_is_cut(function: str, cuts: lis
     indicator, pieces = make(function, period=period), []
     edges = [0, *sorted(cuts), 60]
     for begin, end in pairwise(edges):
-        pieces += indicator.column(Rows(*(column[begin:end] for column in rows)))
+        pieces += indicator.column(part(rows, begin, end))
     assert [value.hex() for value in pieces] == [value.hex() for value in whole]
 
 
 @pytest.mark.parametrize("function", ["sma", "deviation", "return", "log_return", "volatility"])
 def test_a_window_depends_on_its_rows_and_not_on_where_history_began(function: str) -> None:
     rows = walk(300)
-    late = Rows(*(column[200:] for column in rows))
+    late = part(rows, 200)
     whole = make(function, period=20).column(rows)[-1]
     assert make(function, period=20).column(late)[-1].hex() == whole.hex()

@@ -32,7 +32,9 @@ def test_an_installed_package_offers_strategies_by_entry_point(
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: offer\nVersion: 1\n")
     (package / "entry_points.txt").write_text(
-        "[penstock.strategies]\noffered = penstock_strategy.builtin.ma_cross:MaCross\ngone = no_such_module:X\n"
+        "[penstock.strategies]\n"
+        "offered = penstock_strategy.builtin.ma_cross:MaCross\n"
+        "gone = no_such_module:X\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert find("offered").__name__ == "MaCross"
@@ -42,9 +44,7 @@ def test_an_installed_package_offers_strategies_by_entry_point(
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     text = problem("ma_cros")
-    assert text.startswith(
-        "unknown strategy 'ma_cros' (did you mean ma_cross?); there are ma_cross, mean_reversion"
-    )
+    assert text.startswith("unknown strategy 'ma_cros' (did you mean ma_cross?); there are ma_cross, mean")
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -132,6 +132,16 @@ def test_stopping_at_each_output_gives_the_same_outputs(toy: str, closes: list[i
     assert running.process_until_output(message, row) == (0, [])
 
 
+def test_a_driver_may_take_turns_between_messages_up_to_a_row(toy: str) -> None:
+    running = stage(spec(toy, instruments=(BTC, ETH)))
+    btc, eth = bars([101, 102, 110]), bars([103, 110, 105], key=ETH)
+    assert running.process_until_output(btc, 0, 2) == (2, [])
+    taken, outputs = running.process_until_output(eth, 0, 3)
+    assert (taken, brief(outputs)) == (2, [("one", ETH, "long", "1.10")])
+    assert brief(running.process_until_output(btc, 2)[1]) == [("one", BTC, "long", "1.10")]
+    assert brief(running.process_until_output(eth, 2)[1]) == [("one", ETH, "flat", "1.05")]
+
+
 def test_a_positions_is_the_sum_of_its_own_fills_and_nobody_elses(tmp_path: Path) -> None:
     source = written(
         tmp_path,
