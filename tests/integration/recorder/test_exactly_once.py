@@ -118,7 +118,7 @@ async def test_two_recorders_at_once_write_each_row_once(nats_url: str, postgres
         both = [await start_recorder(nats_url, postgres_url) for _ in range(2)]
         for first in range(1, 22, 3):
             last = await write_minutes(log, first, 3)
-        await asyncio.gather(*(each.reach(last) for each in both))
+            await asyncio.gather(*(each.reach(last) for each in both))
         await asyncio.gather(*(each.drain() for each in both))
     await assert_recorded_once(postgres_url, 21)
 
