@@ -207,3 +207,13 @@ def test_the_grid_is_the_interval_of_bars_or_their_common_divisor_or_100_ms(tmp_
     assert choose_grid([minutes], realtime=True) == GRID
     assert choose_grid([minutes], SECOND) == SECOND
     assert choose_grid([trades]) == GRID
+
+
+def test_files_of_one_instrument_are_merged_by_time_the_earlier_source_first(tmp_path: Path) -> None:
+    later, tied = BEGIN + SECOND, BEGIN + 2 * SECOND
+    one = write_csv(tmp_path, "btc-usdt-1.csv", "ts,price,size", [f"{tied},100,1"])
+    two = write_csv(tmp_path, "btc-usdt-2.csv", "ts,price,size", [f"{later},100,2", f"{tied},100,3"])
+    feeds = open_files(one, two)
+    schedule = Schedule(feeds, 60 * SECOND, session_start(feeds, 60 * SECOND))
+    rows = [row for row in rows_in(schedule.next_interval()[0]) if row[0] != "InstrumentDefined"]
+    assert [row[7] for row in rows] == [2, 1, 3]

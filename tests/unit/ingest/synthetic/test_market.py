@@ -124,3 +124,11 @@ def test_returns_of_symbols_are_as_correlated_as_configured() -> None:
 
     assert correlation(0.9) > 0.75
     assert abs(correlation(0.0)) < 0.3
+
+
+def test_its_position_counts_good_and_faulty_rows_over_all_blocks() -> None:
+    (feed, *_) = feeds(malformed=100)
+    for seconds in (5, 15, 65, 200):
+        feed.read_until(START + seconds * SECOND)
+        assert feed.position == feed.released + feed.quarantined.total()
+    assert feed.quarantined.total() > 30
