@@ -18,7 +18,6 @@ from penstock_kernel.errors import HaltError
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.ids import make_id
 from penstock_kernel.ledger import Contract, Position
-from penstock_kernel.money import ZERO
 from penstock_kernel.session import SessionConfig
 
 from penstock_risk.account import Account
@@ -228,7 +227,7 @@ class Desk:
 
 def no_position(book: Book) -> bool:
     """Whether the book holds nothing and nothing of it works."""
-    return not book.working and book.position.quantity == ZERO
+    return not (book.working or book.position.quantity)
 
 
 def resolved(signal: Signal, ts: int, outcome: Outcome, by: str | None = None) -> SignalResolved:

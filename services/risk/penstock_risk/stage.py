@@ -181,18 +181,18 @@ class RiskStage:
     def status(self) -> StageStatus:
         """Due at the next sample, the session's longest duration, and the day that a stop waits for."""
         state = self._state
-        due = [state.sample_at + 1]
+        due = state.sample_at + 1
         if armed(state):
-            due.append(self._deadline())
+            due = min(due, self._deadline())
         if state.waiting_day:
-            due.append(state.waiting_until)
-        halted = state.trading is TradingState.HALTED
-        working = any(book.working for book in state.books)
-        return StageStatus(
-            next_due=min(NEVER, *due),
-            flat=not working and (halted or self._flat()),
-            stop=state.stop,
-        )
+            due = min(due, state.waiting_until)
+        leaves_positions = state.trading is TradingState.HALTED
+        flat = True
+        for book in state.books:
+            if book.working or (book.position.quantity and not leaves_positions):
+                flat = False
+                break
+        return StageStatus(next_due=min(NEVER, due), flat=flat, stop=state.stop)
 
     def _flat(self) -> bool:
         return all(no_position(book) for book in self._state.books)

@@ -134,6 +134,17 @@ def walk(rows: int, seed: int) -> Prices:
     )
 
 
+@pytest.mark.parametrize(("direction", "path", "fall"), [("long", (1100, 1050), 5), ("short", (900, 930), 3)])
+def test_a_new_peak_inside_a_stretch_is_what_the_drawdown_counts_from(
+    direction: str, path: tuple[int, int], fall: int
+) -> None:
+    state = holding(settings(), [("a", BTC, direction, "1")])
+    prices = [1000, 1000, path[0], path[0], path[1], path[1], path[1], path[0], path[0], path[0]]
+    rows = [(BTC, START + (3 + number) * MINUTE, price) for number, price in enumerate(prices)]
+    _, described, _ = fed(state, settings(), [price_rows(rows)])
+    assert described["drawdown_max"] == str(fall)
+
+
 @pytest.mark.parametrize("direction", ["long", "short"])
 def test_days_of_prices_leave_the_same_peak_and_drawdown_as_one_by_one(direction: str) -> None:
     state = holding(settings(), [("a", BTC, direction, "7")])
