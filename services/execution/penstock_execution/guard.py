@@ -62,9 +62,12 @@ class Guard:
             return "approval_age"
         if order.client_order_id in state.sent:
             return "duplicate"
-        latest = islice(reversed(state.sent.values()), config.orders_per_second_max)
+        most = config.orders_per_second_max
+        if len(state.sent) < most:
+            return ""
+        latest = islice(reversed(state.sent.values()), most)
         recent = sum(1 for _ in takewhile(lambda ts: ts > order.ts - NS_PER_SECOND, latest))
-        return "order_rate" if recent == config.orders_per_second_max else ""
+        return "order_rate" if recent == most else ""
 
     def _breaks_ceiling(self, order: OrderApproved, instrument: Instrument, last: Decimal) -> str:
         """Rules about how much, and at which price: the limit, or without one the price of the decision."""
