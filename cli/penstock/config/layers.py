@@ -123,11 +123,25 @@ def from_settings(settings: Iterable[str]) -> list[Layer]:
     layers = []
     for setting in settings:
         path, equals, value = setting.partition("=")
-        place = tuple(part.strip() for part in path.split("."))
-        if not equals or not all(place):
+        place = _place(path) if equals else ()
+        if not place:
             raise ConfigError(f"--set {setting}: write path=value, for example risk.order_quantity_max=1")
         layers.append(Layer(nested(place, parse_value(value.strip())), f"--set {path.strip()}"))
     return layers
+
+
+def _place(path: str) -> Place:
+    """The keys of a dotted path; a key with a dot of its own is quoted, as in TOML. Empty when it is none."""
+    try:
+        value = tomllib.loads(f"{path} = 0")
+    except tomllib.TOMLDecodeError:
+        return ()
+    place: list[str] = []
+    while isinstance(value, dict):
+        (key,) = value
+        place.append(key)
+        value = value[key]
+    return tuple(place)
 
 
 def nested(place: Place, value: Any) -> Values:

@@ -1,5 +1,7 @@
 """From configuration to session: instruments, strategies, money, and what cannot be."""
 
+# ruff: noqa: E501  (tables read better whole)
+
 from pathlib import Path
 
 import pytest
@@ -64,7 +66,7 @@ def test_a_quote_of_btc_begins_with_a_smaller_default_capital(tmp_path: Path) ->
         (['run.strategies=["nowhere.py"]'], r"--strategy nowhere.py: which class\? write nowhere.py:Class"),
         (['run.strategies=["ma_cross:fast"]'], r"--strategy ma_cross:fast: 'fast' is not param=value"),
         (['run.strategies=["ma_cross:fast=1,fast=2"]'], r"--strategy .*: fast is given twice"),
-        (["risk.instrument_limits.eth-perp.replay.order_quantity_max=1"], r"risk.instrument_limits"),
+        (['risk.instrument_limits."eth-perp.replay".order_quantity_max=1'], r"risk.instrument_limits.eth-perp.replay"),
         (["ingest.grid=3s", "ingest.speed=1x"], r"ingest.sources: grid"),
     ],
 )  # fmt: skip

@@ -1,0 +1,46 @@
+"""A session in the background: up, status, halt, resume, down."""
+
+from __future__ import annotations
+
+import json
+
+from e2e.conftest import User
+
+
+def test_a_background_session_is_steered_drained_resumed_and_ended(user: User) -> None:
+    started = user.run("up", "--strategy", "ma_cross:fast=2,slow=5")
+    assert started.returncode == 0, started.stderr
+    first = user.record()["session_id"]
+
+    now = json.loads(user.run("status", "--json").stdout)
+    assert now["session_id"] == first
+    assert now["trading_state"] == "active"
+
+    second = user.run("paper")
+    assert second.returncode == 73
+    assert first in second.stderr
+
+    halted = user.run("halt", "--reason", "a test")
+    assert halted.stdout.strip() == "halt: trading is halted", halted.stderr
+    resumed = user.run("resume", "--reason", "the test goes on")
+    assert resumed.stdout.strip() == "resume: trading is active", resumed.stderr
+
+    drained = user.run("down")
+    assert drained.returncode == 0, drained.stderr
+    assert user.record()["status"] == "stopped"
+    assert not (user.folder / "out" / first).exists()
+
+    assert user.run("up").returncode == 0
+    assert user.record()["session_id"] == first
+    ended = user.run("down", "--flatten")
+    assert ended.returncode == 0, ended.stderr
+    assert user.record()["status"] == "ended"
+    assert user.report()["stop_reason"] == "operator"
+    assert user.run("status").returncode == 1
+
+
+def test_without_a_session_a_halt_is_written_to_the_kill_file(user: User) -> None:
+    assert user.run("status").returncode == 1
+    halted = user.run("halt", "--reason", "before all")
+    assert halted.returncode == 0
+    assert (user.folder / ".penstock" / "kill.txt").read_text() == "before all\n"
