@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Log
@@ -41,16 +42,7 @@ async def serve(config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event) ->
     health = Health(NAME)
     with _listen(config) as listener:
         url = f"http://{config.host}:{listener.getsockname()[1]}"
-        web = _WebServer(
-            uvicorn.Config(
-                create_app(config, log, feed, pool),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=_DRAIN_S,
-            )
-        )
+        web = _web_server(create_app(config, log, feed, pool))
 
         def refresh() -> None:
             health.state = "running" if feed.caught_up else "catching up"
@@ -74,6 +66,19 @@ async def serve(config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event) ->
             await asyncio.gather(serving, feeding, reporting, return_exceptions=True)
     health.state = "stopped"
     await health.send(log)
+
+
+def _web_server(app: FastAPI) -> _WebServer:
+    return _WebServer(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+    )
 
 
 def _listen(config: ApiConfig) -> socket.socket:
