@@ -217,3 +217,13 @@ def test_files_of_one_instrument_are_merged_by_time_the_earlier_source_first(tmp
     schedule = Schedule(feeds, 60 * SECOND, session_start(feeds, 60 * SECOND))
     rows = [row for row in rows_in(schedule.next_interval()[0]) if row[0] != "InstrumentDefined"]
     assert [row[7] for row in rows] == [2, 1, 3]
+
+
+def test_resumed_inside_an_interval_it_neither_stretches_it_nor_calls_it_ended(tmp_path: Path) -> None:
+    feeds = open_files(write_csv(tmp_path, "btc-usdt.csv", "ts,price,size", [f"{BEGIN},1,1"]))
+    schedule = Schedule(feeds, GRID, session_start(feeds, GRID))
+    schedule.resume(None, {feeds[0].name: 1})
+    schedule.skip_to(BEGIN + 60 * SECOND)
+    messages, mark = schedule.next_interval()
+    assert (messages, mark.ts, mark.ended) == ([], BEGIN, False)
+    assert schedule.next_interval()[1].ended
