@@ -15,7 +15,6 @@ from penstock_features.bars import TradeBars
 from penstock_features.registry import Indicator, Rows, adapter, build
 from penstock_features.stretches import floats
 
-_COLUMNS = ("ts", "open", "high", "low", "close", "volume", "trades", "vwap", "flags", "values")
 _PRICE_SCALE_MAX = 18
 
 
@@ -179,17 +178,3 @@ class RowSeries:
 def _rows(prices: Sequence[NDArray[np.int64]], scale: int) -> Rows:
     opened, high, low, close = (floats(column, scale) for column in prices)
     return Rows(opened, high, low, close, exact=prices[3].tolist(), unit=10**scale)
-
-
-def part_of(message: FeatureBars, begin: int, end: int) -> FeatureBars:
-    """Rows [begin, end) of a message; itself when that is all of it."""
-    if begin == 0 and end == len(message.ts):
-        return message
-    plain = {
-        name: getattr(message, name)
-        for name in ("instrument", "interval", "source", "set_version", "names", "price_scale", "size_scale")
-    }
-    return FeatureBars(**plain, **{name: getattr(message, name)[begin:end] for name in _COLUMNS})
-
-
-__all__ = ["AnyBar", "BarSeries", "FeatureSet", "RowSeries", "part_of"]

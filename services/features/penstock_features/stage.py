@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from penstock_contracts.base import Message
+from penstock_contracts.batch import part_of
 from penstock_contracts.market import (
     BarBatch,
     Gap,
@@ -23,7 +24,7 @@ from penstock_features.aggregate import BarAggregator
 from penstock_features.bars import Bar, TradeBars
 from penstock_features.config import FeaturesConfig
 from penstock_features.prices import LAST, QUOTE, PriceTrack, prices_message
-from penstock_features.series import AnyBar, BarSeries, RowSeries, part_of
+from penstock_features.series import AnyBar, BarSeries, RowSeries
 
 
 @dataclass(slots=True)
@@ -228,7 +229,7 @@ class FeaturesStage:
                 done = row
             outputs.append(self._finished(order, [bar for _, _, bar in entries]))
         if passed_on is not None and done < len(batch.ts_event):
-            outputs.append(part_of(passed_on, done, len(batch.ts_event)))
+            outputs.append(part_of(passed_on, done, len(batch.ts_event)) if done else passed_on)
         return outputs
 
     def _finished(self, order: int, bars: list[AnyBar]) -> Message:

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from penstock_contracts.base import Message
-from penstock_contracts.codec import encode, same
-from penstock_contracts.features import FeatureBars
+from penstock_contracts.batch import part_of
+from penstock_contracts.codec import encode
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus
 from penstock_contracts.types import NEVER, MarketStatus, Side, TargetKind
-from penstock_features.series import part_of
 from penstock_strategy.stage import StrategyStage
 from support.features import BTC, ETH, MINUTE, START, instrument
 from support.strategy import (
@@ -418,8 +417,3 @@ def test_a_snapshot_of_other_strategies_is_refused(toy: str, tmp_path: Path) -> 
 def test_two_strategies_of_one_name_are_refused(toy: str) -> None:
     with pytest.raises(ValueError, match="two strategies are called one"):
         stage(spec(toy), spec(toy))
-
-
-def test_a_message_split_by_the_driver_says_the_same(toy: str) -> None:
-    message: FeatureBars = bars([100, 101])
-    assert same(part_of(message, 0, 2), message)
