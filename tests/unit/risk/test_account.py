@@ -158,3 +158,15 @@ def test_a_mark_is_evaluated_when_all_its_prices_are_there() -> None:
     table.say(price_rows([(BTC, table.now, 900), (ETH, table.now, 450)]))
     table.mark()
     assert table.stage.describe()["drawdown_max"] == "0"
+
+
+def test_what_all_instruments_have_not_realised_adds_up() -> None:
+    table = ready()
+    table.price("50", ETH)
+    table.trade("long", "10", "100")
+    table.trade("short", "4", "50", instrument=ETH)
+    table.mark()
+    table.price("103")
+    table.price("49", ETH)
+    table.mark()
+    assert table.stage.describe()["pnl_unrealized"] == "34"
