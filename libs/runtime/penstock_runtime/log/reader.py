@@ -1,8 +1,9 @@
 """A reader of some families: takes from each producer only the next number, and knows its place."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from penstock_contracts.base import Family
 from penstock_contracts.control import Claim, Session
@@ -14,19 +15,62 @@ from penstock_runtime.errors import LogHole, SessionOver
 from penstock_runtime.log.cursor import Cursor, Place, digest_of
 from penstock_runtime.log.delivery import Delivered
 
-if TYPE_CHECKING:
-    from penstock_runtime.log.connection import Log
-    from penstock_runtime.log.consumer import OrderedConsumer
-
 HOLE_S = 30.0
 """How long a number may stay missing while later ones are there: longer than a restart takes."""
+
+
+class Consumer(Protocol):
+    """Delivers the stored messages of some filters in log order."""
+
+    failure: Exception | None
+
+    @property
+    def waiting(self) -> int:
+        """Messages that can be taken now."""
+        ...
+
+    @property
+    def at_tail(self) -> bool:
+        """Whether everything that the log held a moment ago was taken."""
+        ...
+
+    async def start(self, sequence: int, digest: str) -> None:
+        """Begin at a sequence; with a digest after it, the message there compared."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop delivering."""
+        ...
+
+    def take(self) -> tuple[int, str, bytes, bytes] | None:
+        """The next message: sequence, subject, header block, payload. Raises what stopped delivery."""
+        ...
+
+
+class Source(Protocol):
+    """A log to read from."""
+
+    partition: int
+
+    async def consumer(self, filters: list[str], wake: Callable[[], None]) -> Consumer:
+        """A consumer of these subjects, to be started."""
+        ...
 
 
 class LogReader:
     """Delivers what every reader of the log takes, in log order."""
 
-    def __init__(self, log: "Log", families: Sequence[Family], cursor: Cursor) -> None:
+    def __init__(
+        self,
+        log: Source,
+        families: Sequence[Family],
+        cursor: Cursor,
+        *,
+        wake: asyncio.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
+        self._clock = clock
         self._families = tuple(families)
         self._start = cursor
         self._counters = {
@@ -38,13 +82,14 @@ class LogReader:
             if producer is not None:
                 self._counters.setdefault(producer, Counter(producer))
         self._control = "ctl" in self._families
-        self._consumer: OrderedConsumer | None = None
+        self._consumer: Consumer | None = None
         self._last: tuple[str, bytes, bytes] | None = None
         self._sequence = cursor.sequence
-        self._genesis = 0 if cursor.places else cursor.sequence
+        # A cursor without a digest stands before its message: the genesis that begins the session.
+        self._genesis = 0 if cursor.digest else cursor.sequence
         self._ahead_since: dict[str, float] = {}
-        self.wake = asyncio.Event()
-        """Set when a message arrives; may be shared between readers before `start`."""
+        self.wake = wake or asyncio.Event()
+        """Set when a message arrives; several readers may share one."""
 
     async def start(self) -> None:
         """Begin delivery at the cursor."""
@@ -80,7 +125,7 @@ class LogReader:
     @property
     def backlog(self) -> int:
         """Messages that wait here to be polled."""
-        return len(self._consumer.queue) if self._consumer is not None else 0
+        return self._consumer.waiting if self._consumer is not None else 0
 
     @property
     def at_tail(self) -> bool:
@@ -108,7 +153,7 @@ class LogReader:
     async def wait(self, timeout_s: float) -> bool:
         """Wait until a poll may give something; False after the timeout."""
         consumer = self._consumer
-        if consumer is not None and (consumer.queue or consumer.failure is not None):
+        if consumer is not None and (consumer.waiting or consumer.failure is not None):
             return True
         self.wake.clear()
         try:
@@ -129,7 +174,7 @@ class LogReader:
             return False
         verdict = counter.judge(delivered.sequence, origin)
         if verdict is Verdict.AHEAD:
-            self._ahead_since.setdefault(origin.producer, asyncio.get_running_loop().time())
+            self._ahead_since.setdefault(origin.producer, self._clock())
         elif verdict is Verdict.TAKE and self._ahead_since:
             self._ahead_since.pop(origin.producer, None)
         return verdict is Verdict.TAKE
@@ -150,7 +195,7 @@ class LogReader:
                 self._ahead_since.pop(message.producer, None)
 
     def _check_holes(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         for producer, since in self._ahead_since.items():
             if now - since > HOLE_S:
                 counter = self._counters[producer]
