@@ -28,7 +28,7 @@ Message = Any
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each: compared and hashed by identity
 class MessageType:
     """What the registry knows of one message type."""
 
@@ -40,11 +40,12 @@ class MessageType:
     """Names and descriptions of the column fields, in wire order; empty for a plain message."""
     fields: tuple[str, ...]
     """Names of the other fields, in wire order."""
+    name: str = field(init=False)
+    """The `ce-type`, for example `penstock.order.approved.v1`."""
 
-    @property
-    def name(self) -> str:
-        """The `ce-type`, for example `penstock.order.approved.v1`."""
-        return f"penstock.{FAMILY_NAMES[self.family]}.{self.kind}.v{self.major}"
+    def __post_init__(self) -> None:
+        name = f"penstock.{FAMILY_NAMES[self.family]}.{self.kind}.v{self.major}"
+        object.__setattr__(self, "name", name)
 
 
 _PYDANTIC = {"extra": "ignore", "ser_json_inf_nan": "constants"}

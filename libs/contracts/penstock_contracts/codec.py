@@ -101,20 +101,23 @@ def same(left: Message, right: Message) -> bool:
 
 def _encode_columns(message: Message, entry: MessageType) -> bytes:
     rows = len(getattr(message, entry.columns[0][0]))
+    flat = (rows,)
     widths = {}
     parts: list[bytes] = []
-    for name, column in entry.columns:
+    for name, dtype, names in _column_plan(entry):
         array = getattr(message, name)
-        shape = (rows, len(getattr(message, column.names))) if column.names else (rows,)
+        shape = (rows, len(getattr(message, names))) if names else flat
         if array.shape != shape:
             raise ValueError(f"{entry.name}: column {name} has the shape {array.shape}, not {shape}")
-        if column.dtype == "S" and array.dtype.kind == "S":
-            widths[name] = array.dtype.itemsize
-        elif array.dtype != column.dtype:
-            raise ValueError(f"{entry.name}: column {name} is {array.dtype}, not {column.dtype}")
+        found = array.dtype
+        if dtype is None and found.kind == "S":
+            widths[name] = found.itemsize
+        elif found is not dtype and found != dtype:
+            raise ValueError(f"{entry.name}: column {name} is {found}, not {dtype.str if dtype else 'S'}")
         raw = array.tobytes()
         parts.append(raw)
-        parts.append(bytes(-len(raw) % 8))
+        if len(raw) % 8:
+            parts.append(bytes(-len(raw) % 8))
     plain = {name: getattr(message, name) for name in entry.fields}
     header = to_json({"rows": rows, "widths": widths, **plain})
     header += b" " * (-(len(header) + 4) % 8)
@@ -122,7 +125,7 @@ def _encode_columns(message: Message, entry: MessageType) -> bytes:
 
 
 @cache
-def _reading_plan(entry: MessageType) -> tuple[tuple[str, np.dtype[Any] | None, str], ...]:
+def _column_plan(entry: MessageType) -> tuple[tuple[str, np.dtype[Any] | None, str], ...]:
     """For each column: its name, its dtype (None: text, the message says how wide), its `names`."""
     return tuple(
         (name, None if column.dtype == "S" else np.dtype(column.dtype), column.names)
@@ -138,7 +141,7 @@ def _decode_columns(data: bytes, entry: MessageType) -> Message:
     header = header_adapter(entry).validate_json(data[4:offset], strict=True)
     rows = header.rows
     values = {name: getattr(header, name) for name in entry.fields}
-    for name, dtype, names in _reading_plan(entry):
+    for name, dtype, names in _column_plan(entry):
         if dtype is None:
             if name not in header.widths:
                 raise ValueError(f"text column {name} without a width")

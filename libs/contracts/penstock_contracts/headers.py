@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from penstock_contracts.errors import UnreadableMessage
 
@@ -23,8 +23,7 @@ RECEIVED = "penstock-received"
 """Wall time, ns, at which ingest published the datum at the head of the chain; latency counts from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Who put a message out, as which of its outputs. Commands and claims have no origin."""
 
     producer: str
@@ -35,17 +34,20 @@ class Origin:
         return f"{self.producer}:{self.epoch}:{self.index}"
 
 
-_second = (-1, "")
+_day = (-1, "")
 
 
 def rfc3339(ns: int) -> str:
     """UTC with nine decimals and `Z`."""
-    global _second  # noqa: PLW0603  (one entry of cache: consecutive messages share their second)
+    global _day  # noqa: PLW0603  (one entry of cache: consecutive messages share their day)
     seconds, fraction = divmod(ns, 1_000_000_000)
-    cached = _second  # read once: another thread may write it meanwhile
-    if cached[0] != seconds:
-        _second = cached = (seconds, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    return f"{cached[1]}.{fraction:09d}Z"
+    day, second = divmod(seconds, 86_400)
+    cached = _day  # read once: another thread may write it meanwhile
+    if cached[0] != day:
+        _day = cached = (day, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d"))
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{cached[1]}T{hour:02d}:{minute:02d}:{second:02d}.{fraction:09d}Z"
 
 
 def numbered(

@@ -5,6 +5,7 @@ venue or no instrument.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from penstock_contracts.base import FAMILIES, Family, Message
@@ -41,6 +42,7 @@ def instrument_key(symbol: str, venue: str) -> str:
     return f"{slug(symbol)}.{place}"
 
 
+@lru_cache(maxsize=16_384)
 def subject(partition: int, family: Family, major: int, kind: str, key: str | None = None) -> str:
     """The subject of a message about the instrument `key`, or about none. ValueError for a bad token."""
     symbol, _, venue = key.partition(".") if key else (NONE, "", NONE)

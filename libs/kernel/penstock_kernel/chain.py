@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from penstock_contracts.base import Family, Message
+from penstock_contracts.base import Message
 from penstock_contracts.market import Mark
 
 from penstock_kernel.interval import IntervalRunner
 from penstock_kernel.stage import Stage
-from penstock_kernel.topology import PLACES, STAGES
+from penstock_kernel.topology import PRODUCER_OF, STAGES
 
 IntervalOutputs = dict[str, list[Message]]
 """What each producer put out in one interval, `done` last."""
@@ -55,7 +55,7 @@ class Chain:
             if not runner.last_mark:
                 continue
             for family in runner.place.others:
-                for message in self._previous[_producer(family)]:
+                for message in self._previous[PRODUCER_OF[family]]:
                     self._put(outputs, runner, message)
         for signal in list(outputs["strategy"]):
             self._put(outputs, self._risk, signal)
@@ -77,7 +77,3 @@ class Chain:
     def resume(self, previous: IntervalOutputs) -> None:
         """Go on after an interval whose outputs were these; the runners were resumed already."""
         self._previous = previous
-
-
-def _producer(family: Family) -> str:
-    return next(producer for producer in STAGES if PLACES[producer].family == family)

@@ -38,7 +38,7 @@ class IntervalRunner:
         if kind is not Done and kind is not Mark:
             outputs = list(self.stage.process(message))
             if self._quiet and outputs:
-                self._quiet = all(type(each) is Prices for each in outputs)
+                self._quiet = _only_prices(outputs)
             return outputs
         if self.wants is self.place.upstream:
             return self._end(message)
@@ -52,7 +52,7 @@ class IntervalRunner:
                 f"{self.producer}: an interval that ends at {end.ts} after one at {self.last_mark}"
             )
         outputs = list(self.stage.end_interval(end))
-        quiet = self._quiet and all(type(each) is Prices for each in outputs)
+        quiet = self._quiet and _only_prices(outputs)
         status = self.stage.status()
         outputs.append(
             Done(
@@ -84,3 +84,10 @@ class IntervalRunner:
         """Go on from a `position`."""
         self.last_mark, self._phase, self._quiet = last_mark, phase, quiet
         self.wants = self._order[phase]
+
+
+def _only_prices(outputs: list[Message]) -> bool:
+    for each in outputs:  # a loop: this runs several times in each interval of each stage
+        if type(each) is not Prices:
+            return False
+    return True

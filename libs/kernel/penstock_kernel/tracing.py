@@ -4,6 +4,7 @@ https://www.w3.org/TR/trace-context-1/#traceparent-header
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from penstock_kernel.ids import span_id, trace_id
@@ -26,6 +27,7 @@ class TraceParent(NamedTuple):
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
 
 
+@lru_cache(maxsize=1024)
 def parse(traceparent: str) -> TraceParent | None:
     """The parts of a traceparent, or None when it is malformed. A later version is read as far as known."""
     match = _VERSION_0.fullmatch(traceparent) or _LATER.fullmatch(traceparent)

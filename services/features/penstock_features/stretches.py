@@ -8,6 +8,8 @@ from penstock_kernel.grid import grid_at_or_after
 
 Ints = NDArray[np.int64]
 
+_FIRST: Ints = np.zeros(1, dtype=np.int64)
+_FIRST.setflags(write=False)
 _INT64_BITS = 62
 _LIMB_BITS_MIN = 8
 
@@ -17,10 +19,10 @@ def stretches(ts: Ints, step: int) -> tuple[Ints, Ints]:
 
     Returns the index of the first row of each group, and its grid point.
     """
-    first, last = grid_at_or_after(int(ts[0]), step), grid_at_or_after(int(ts[-1]), step)
+    first, last = grid_at_or_after(ts.item(0), step), grid_at_or_after(ts.item(-1), step)
     count = (last - first) // step + 1
     if count == 1:
-        return np.zeros(1, dtype=np.int64), np.array([first], dtype=np.int64)
+        return _FIRST, np.array([first], dtype=np.int64)
     if count * 8 < len(ts):
         ends = first + step * np.arange(count, dtype=np.int64)
         stops = np.searchsorted(ts, ends, side="right").astype(np.int64)

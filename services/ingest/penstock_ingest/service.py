@@ -29,8 +29,10 @@ from penstock_ingest.schedule import Schedule
 
 _log = structlog.get_logger(__name__)
 
-_RELEASED_MAX = 16
+_RELEASED_MAX = 64
 """Intervals on their way through the stages in a replay: flow control, no result depends on it."""
+_BURST = 16
+"""Intervals released between two looks at what the stages say."""
 _RECORDED_MAX = 4096
 """Intervals that the recorder may be behind in a replay."""
 _TICK_S = 0.05
@@ -105,8 +107,7 @@ class IngestService:
         _log.info("claimed", epoch=epoch, mark=self._last.ts if self._last else 0, rows=self._released_after)
 
     async def _reader(self, families: tuple[Any, ...]) -> LogReader:
-        reader = LogReader(self._log, families, Cursor(self._session_epoch))
-        reader.wake = self._wake
+        reader = LogReader(self._log, families, Cursor(self._session_epoch), wake=self._wake)
         await reader.start()
         return reader
 
@@ -237,11 +238,22 @@ class IngestService:
             return self._release_end()
         speed = self._config.speed_factor
         if speed is None:
-            return self._release_interval() if self._may_release() else None
+            return self._release_burst()
         return self._release_paced(speed)
 
     def _may_release(self) -> bool:
         return len(self._unfinished) < _RELEASED_MAX and len(self._unrecorded) < _RECORDED_MAX
+
+    def _release_burst(self) -> float | None:
+        """Several intervals at once: what is written in one go is stored and delivered in one go."""
+        if len(self._unfinished) > _RELEASED_MAX - _BURST:
+            return None
+        for _ in range(_BURST):
+            if self._schedule.over:
+                break
+            if not self._may_release() or self._release_interval() is None:
+                return None
+        return 0.0
 
     def _release_interval(self) -> float | None:
         if self._empty and not self._may_skip():

@@ -1,9 +1,10 @@
 """nats-py with two short cuts, for the messages of the log only.
 
-The client parses every header of every message into a dict and passes each through a queue and a
-task; the log needs three headers and keeps its own queue, and its publishers build their header block
-once. The short cuts use three internals of nats-py; `check` refuses to run where one is missing.
-Everything else (requests, JetStream management, core subscriptions) is the plain client.
+The client tries a regular expression per kind of protocol line, parses every header of every message
+into a dict and passes each through a queue and a task; the log needs three headers and keeps its own
+queue, and its publishers build their header block once. The short cuts use internals of nats-py, and
+refuse to run where one is missing. Everything else (requests, JetStream management, core subscriptions)
+is the plain client.
 """
 
 import asyncio
@@ -13,9 +14,52 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 Sink = Callable[[str, str, bytes, bytes], None]
 """Takes subject, reply, header block and payload of each message, in order."""
+
+
+class LogParser(Parser):
+    """The protocol parser, with a short way for whole messages of taps; all else goes the usual one."""
+
+    def __init__(self, client: "LogClient") -> None:
+        super().__init__(client)
+        self._taps = client.sinks
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Hand every message of a tap that lies complete in the buffer to its sink, in order."""
+        if self.buf:
+            self.buf += data
+            data = bytes(self.buf)
+        at, whole = self._tapped(data) if self.state == AWAITING_CONTROL_LINE else (0, True)
+        self.buf[:] = data[at:]
+        if whole and self.buf:
+            await super().parse()
+
+    def _tapped(self, data: bytes) -> tuple[int, bool]:
+        """Hand over the leading messages of taps.
+
+        Returns where the first other thing begins, and whether that is none of a tap's that is cut off.
+        """
+        taps, size, at = self._taps, len(data), 0
+        while data.startswith(b"HMSG ", at):
+            line_end = data.find(b"\r\n", at)
+            if line_end < 0:
+                return at, False
+            parts = data[at:line_end].split()
+            sink = taps.get(int(parts[2]))
+            if sink is None:
+                break
+            begin = line_end + 2
+            end = begin + int(parts[-1])
+            if end + 2 > size:
+                return at, False
+            body = begin + int(parts[-2])
+            reply = parts[3].decode() if len(parts) == 6 else ""
+            at = end + 2
+            sink(parts[1].decode(), reply, data[begin:body], data[body:end])
+        return at, True
 
 
 class LogClient(Client):
@@ -23,27 +67,29 @@ class LogClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sinks: dict[int, Sink] = {}
-        for name in ("_pending", "_pending_data_size", "_flush_queue", "_process_msg", "_max_payload"):
+        self.sinks: dict[int, Sink] = {}
+        """Of each tap, by the id of its subscription."""
+        for name in ("_pending", "_pending_data_size", "_flush_queue", "_process_msg", "_max_payload", "_ps"):
             if not hasattr(self, name):
                 raise RuntimeError(f"this version of nats-py has no Client.{name}: pin the locked version")
+        self._ps = LogParser(self)
 
     async def tap(self, subject: str, sink: Sink) -> Subscription:
         """Subscribe with a sink that is called from the protocol parser; it must not block."""
         subscription = await self.subscribe(subject, cb=_unused)
-        self._sinks[subscription._id] = sink
+        self.sinks[subscription._id] = sink
         return subscription
 
     async def untap(self, subscription: Subscription) -> None:
         """End a tap; messages on their way are dropped."""
-        self._sinks.pop(subscription._id, None)
+        self.sinks.pop(subscription._id, None)
         if self.is_connected:
             await subscription.unsubscribe()
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
-        sink = self._sinks.get(sid)
+        sink = self.sinks.get(sid)
         if sink is None:
             await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
             return
