@@ -1,7 +1,8 @@
 """What a service is told at its start: where the servers are, and the resolved configuration.
 
 Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
-PENSTOCK_POSTGRES_URL, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE.
+PENSTOCK_POSTGRES_URL, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S,
+PENSTOCK_STANDBY.
 """
 
 import hashlib
@@ -30,6 +31,8 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Path()
     log_file: Path | None = None
     snapshot_interval_s: float = 10.0
+    standby: bool = False
+    """A second copy: computes everything, publishes only what nobody else has."""
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.interval import Done
 from penstock_contracts.market import BarBatch, Mark, QuoteBatch, TradeBatch
 from penstock_kernel.topology import PLACES, STAGES
-from penstock_runtime.errors import Superseded
+from penstock_runtime.errors import Superseded, Unavailable
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
+from penstock_runtime.service import surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
@@ -146,9 +147,12 @@ class IngestService:
         """Release data and marks until the session's end or `stop`."""
         reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
         ticker = asyncio.create_task(self._tick())
+        for task in (reporter, ticker):
+            task.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._stopping:
                 self._wake.clear()
+                surface(reporter, ticker)
                 self._listen()
                 if self._over():  # before the next mark is written: after it there is always one to wait for
                     await self._finish()
@@ -362,7 +366,10 @@ class IngestService:
                 confirmed, still_since = self._writer.confirmed, time.monotonic()
             elif time.monotonic() - still_since > _STILL_S:
                 still_since = time.monotonic()
-                await self._writer.ask_why()
+                try:
+                    await self._writer.ask_why()
+                except Unavailable as error:
+                    _log.warning("writer_unanswered", error=str(error))
             command = self._kill_file.look(time.time_ns())
             if command is not None:
                 await self._log.publish_command(command)

@@ -15,7 +15,7 @@ from penstock_contracts import codec, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.control import Claim, Command, Session
 
-from penstock_runtime.errors import LogLost, Unavailable
+from penstock_runtime.errors import Halt, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.cursor import Cursor
@@ -192,6 +192,19 @@ class Log:
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
         return ack.seq
+
+    def publish_block(self, subject: str, block: bytes, payload: bytes) -> None:
+        """Send a numbered output without waiting. OutboundBufferLimitError while disconnected."""
+        self.client.publish_block(subject, block, payload)
+
+    async def store_block(self, subject: str, block: bytes, payload: bytes) -> None:
+        """Send a numbered output and wait until it is stored. Halt when the log refuses it."""
+        try:
+            await self.js.publish(subject, payload, headers=headers.parse(block), timeout=2)
+        except APIError as error:
+            raise Halt(f"the log refuses {subject}: {error.description}") from error
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
 
     async def publish_core(self, subject: str, data: bytes) -> None:
         """Send a measurement: at most once, dropped while disconnected."""

@@ -80,6 +80,11 @@ class OrderedConsumer:
         self._restart.set()
 
     @property
+    def waiting(self) -> int:
+        """Messages that can be taken now."""
+        return len(self.queue)
+
+    @property
     def at_tail(self) -> bool:
         """Whether everything that the log held a moment ago was taken from here."""
         return self._pending == 0 and not self.queue

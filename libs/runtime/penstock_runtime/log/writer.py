@@ -7,13 +7,12 @@ acknowledgement are one case, and what the log holds under our number is compare
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
-from nats.errors import Error as NatsError
 from nats.errors import OutboundBufferLimitError
-from nats.js.errors import APIError
 from penstock_contracts import codec, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.features import Prices
@@ -22,11 +21,8 @@ from penstock_contracts.interval import Done
 from penstock_kernel import tracing
 from penstock_kernel.topology import PLACES
 
-from penstock_runtime.errors import Halt, OutputDiffers
+from penstock_runtime.errors import OutputDiffers
 from penstock_runtime.log.delivery import Delivered
-
-if TYPE_CHECKING:
-    from penstock_runtime.log.connection import Log
 
 _log = structlog.get_logger(__name__)
 
@@ -44,6 +40,8 @@ class Output:
     subject: str
     block: bytes
     payload: bytes
+    made_at: float
+    """By the writer's clock, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,37 @@ class Cause:
         return Cause(str(delivered.origin or ""), delivered.received_ns, delivered.traceparent)
 
 
+class Outlet(Protocol):
+    """A log to write to."""
+
+    partition: int
+
+    def publish_block(self, subject: str, block: bytes, payload: bytes) -> None:
+        """Send without waiting. OutboundBufferLimitError while disconnected."""
+        ...
+
+    async def store_block(self, subject: str, block: bytes, payload: bytes) -> None:
+        """Send and wait until it is stored. Halt when the log refuses it, Unavailable without an answer."""
+        ...
+
+
 class NumberedWriter:
     """Numbers, publishes and confirms the outputs of one producer in one epoch."""
 
-    def __init__(self, log: "Log", producer: str, *, session_id: str, config: str) -> None:
+    def __init__(
+        self,
+        log: Outlet,
+        producer: str,
+        *,
+        session_id: str,
+        config: str,
+        hold_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
+        self._clock = clock
+        self._hold_s = hold_s
+        """How long an output is held back: a standby publishes only what nobody else has by then."""
         self.producer = producer
         self.family: Family = PLACES[producer].family
         self._session_id = session_id
@@ -77,7 +101,7 @@ class NumberedWriter:
         self._sent = 0
         self._outbox: deque[Output] = deque()
         self._found: dict[int, tuple[str, bytes]] = {}
-        self._moved_at = time.monotonic()
+        self._moved_at = self._clock()
         self.live = False
         """Whether everything was read that the log held at the start: only then may it publish."""
         self.went_back = 0
@@ -117,9 +141,9 @@ class NumberedWriter:
             traceparent=traceparent,
             received=cause.received_ns,
         )
-        output = Output(self.made, subject, block, payload)
+        output = Output(self.made, subject, block, payload, self._clock())
         if not self._outbox:
-            self._moved_at = time.monotonic()
+            self._moved_at = self._clock()
         self._outbox.append(output)
         return output
 
@@ -128,7 +152,7 @@ class NumberedWriter:
         origin = delivered.origin
         assert origin is not None
         self.confirmed = origin.index
-        self._moved_at = time.monotonic()
+        self._moved_at = self._clock()
         if origin.index > self.made:
             self._found[origin.index] = (delivered.subject, delivered.data)
             return
@@ -147,11 +171,11 @@ class NumberedWriter:
         if not self.live or not self._outbox:
             return
         self._sent = max(self._sent, self.confirmed)
-        if self._sent >= self.made and time.monotonic() - self._moved_at < GO_BACK_S:
+        if self._sent >= self.made and self._clock() - self._moved_at < GO_BACK_S:
             return
-        if time.monotonic() - self._moved_at >= GO_BACK_S and self._sent > self.confirmed:
+        if self._clock() - self._moved_at >= GO_BACK_S and self._sent > self.confirmed:
             self._sent = self.confirmed
-            self._moved_at = time.monotonic()
+            self._moved_at = self._clock()
             self.went_back += 1
             _log.info("writer_goes_back", producer=self.producer, first=self.confirmed + 1, made=self.made)
         skip = self._sent - (self._outbox[0].index - 1)
@@ -159,9 +183,9 @@ class NumberedWriter:
         try:
             for position in range(max(skip, 0), len(self._outbox)):
                 output = self._outbox[position]
-                if output.index > until:
+                if output.index > until or (self._hold_s and output.made_at + self._hold_s > self._clock()):
                     break
-                self._log.client.publish_block(output.subject, output.block, output.payload)
+                self._log.publish_block(output.subject, output.block, output.payload)
                 self._sent = output.index
         except OutboundBufferLimitError:
             return  # disconnected: confirmation stands still, and it goes back
@@ -169,21 +193,11 @@ class NumberedWriter:
     async def ask_why(self) -> None:
         """Publish the first unconfirmed output and await the server's answer: it names what is wrong.
 
-        Raises Halt when the server refuses to store it.
+        Raises Halt when the server refuses to store it, Unavailable when it does not answer.
         """
-        if not self._outbox or not self._log.client.is_connected:
-            return
-        output = self._outbox[0]
-        try:
-            await self._log.js.publish(
-                output.subject, output.payload, headers=headers.parse(output.block), timeout=2
-            )
-        except APIError as error:
-            raise Halt(f"{self.producer}: the log refuses {output.subject}: {error.description}") from error
-        except (NatsError, TimeoutError) as error:
-            _log.warning(
-                "writer_unanswered", producer=self.producer, error=str(error) or type(error).__name__
-            )
+        if self._outbox:
+            output = self._outbox[0]
+            await self._log.store_block(output.subject, output.block, output.payload)
 
     def _trace(self, cause: Cause) -> str:
         if cause.traceparent:
