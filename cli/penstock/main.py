@@ -1,9 +1,11 @@
 """The command `penstock`: what it can do, and how it ends."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -58,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command; returns its exit code."""
+    # A command's output is what it prints; the launcher of a session sets up a log file of its own.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         code = app(list(with_resume_value(arguments)), standalone_mode=False)
     except CommandError as error:

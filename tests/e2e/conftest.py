@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -57,9 +60,18 @@ class User:
         return record
 
 
+def end_background_session(folder: Path) -> None:
+    """End a session that a test left running because it failed."""
+    state = folder / ".penstock" / "running.json"
+    if state.exists():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(json.loads(state.read_text())["pid"], signal.SIGTERM)
+
+
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
     yield User(tmp_path)
+    end_background_session(tmp_path)
     deadline = time.monotonic() + GONE_S
     while (left := processes_below(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.1)

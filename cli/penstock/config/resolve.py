@@ -4,6 +4,7 @@ Here the configuration meets the world: files are opened, instruments found, str
 that cannot be is told before any server starts.
 """
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -18,6 +19,7 @@ from penstock_ingest.feed import Feed
 from penstock_ingest.sources import choose_grid, instruments_of, open_sources, session_start
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.session import SessionConfig, StrategySpec
+from penstock_runtime.embedded.server import free_port
 from penstock_runtime.settings import config_hash
 from penstock_strategy.declarations import declarations
 from penstock_strategy.errors import StrategyLoadError
@@ -85,7 +87,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         "risk": _risk(loaded, session),
         "execution": root.execution.model_dump(mode="json"),
         "recorder": root.recorder.model_dump(mode="json"),
-        "api": root.api.model_dump(mode="json"),
+        "api": _api(loaded),
     }
     return Resolved(document, session, config_hash(document), loaded.profile, ingest)
 
@@ -187,6 +189,25 @@ def _known_instruments(root: RootConfig, instruments: Sequence[Instrument]) -> N
             raise ConfigError(
                 f"risk.instrument_limits.{key}: the session has no such instrument; {near(key, known)}"
             )
+
+
+def _api(loaded: Loaded) -> dict[str, Any]:
+    """With a port that is known before it listens, and free: that of another session is not waited for."""
+    api = loaded.root.api
+    if api.port == 0 or (not loaded.is_set("api", "port") and not port_is_free(api.host, api.port)):
+        api = api.model_copy(update={"port": free_port()})
+    return api.model_dump(mode="json")
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether nobody listens on a port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def _risk(loaded: Loaded, session: SessionConfig) -> dict[str, Any]:

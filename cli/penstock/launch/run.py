@@ -167,8 +167,10 @@ class SessionRun:
             await asyncio.sleep(VIEW_INTERVAL_S)
 
     async def _stop(self, supervisor: Supervisor, servers: Servers) -> None:
-        await supervisor.stop()
-        await servers.stop()
+        try:
+            await supervisor.stop()
+        finally:
+            await servers.stop()
 
     def _spec(self, name: str, module: str, nats_url: str, postgres_url: str) -> Any:
         environment = {

@@ -56,4 +56,8 @@ class Servers:
         if self._database is not None:
             self._database.cancel()
             await asyncio.gather(self._database, return_exceptions=True)
-        await asyncio.gather(self.nats.stop(), self.postgres.stop())
+        # Both are tried, whatever happens to the other.
+        ended = await asyncio.gather(self.nats.stop(), self.postgres.stop(), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise CannotRun(f"a server did not stop: {error}") from error

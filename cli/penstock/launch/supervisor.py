@@ -125,7 +125,11 @@ class Service:
             if self._stopping:
                 self.ended = Ended(self.spec.name, code)
                 return
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError:  # no memory, no log folder: nothing that another attempt would mend
+                self.ended = Ended(self.spec.name, code, gave_up=True)
+                return
             if self._stopping:  # asked to stop while it was being started
                 self._signal(signal.SIGTERM)
 

@@ -2,9 +2,11 @@
 
 # ruff: noqa: E501  (tables read better whole)
 
+import socket
 from pathlib import Path
 
 import pytest
+from penstock.config.resolve import port_is_free
 from penstock.errors import ConfigError
 from support.cli import resolved, write_bars
 
@@ -27,6 +29,17 @@ def test_a_bar_file_gives_interval_grid_and_currency(bars: str) -> None:
 def test_the_same_configuration_has_the_same_hash_and_another_has_another(bars: str) -> None:
     assert resolved(bars).config_hash == resolved(bars).config_hash
     assert resolved(bars, "risk.trades_max=7").config_hash != resolved(bars).config_hash
+
+
+def test_a_port_that_is_taken_is_not_waited_for_unless_it_was_asked_for(bars: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not port_is_free("127.0.0.1", port)
+        assert resolved(bars, f"api.port={port}").document["api"]["port"] == port
+    assert port_is_free("127.0.0.1", port)
+    assert resolved(bars, "api.port=0").document["api"]["port"] > 0
 
 
 def test_strategies_share_the_capital_and_have_names_of_their_own(bars: str) -> None:
