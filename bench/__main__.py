@@ -1,6 +1,7 @@
 """`python -m bench [NAME...] [--quick]`: measure, print one table, write `bench/results.json`."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -42,6 +44,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no measurement {unknown[0]}; there are {', '.join(MEASUREMENTS)}")
     chosen = names or [name for name in MEASUREMENTS if name not in LONG]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     console = Console(width=None if Console().is_terminal else 140)
     document: dict[str, Any] = {
         "began": _now(),

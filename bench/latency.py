@@ -7,6 +7,7 @@ own that is new; the figure is the ratio of each pair, and the median of the pai
 import asyncio
 from pathlib import Path
 
+from penstock.launch.servers import STORE_BYTES
 from penstock_runtime.embedded import EmbeddedNats
 from penstock_runtime.log import Log, StreamLimits
 
@@ -64,7 +65,7 @@ def _floor(folder: Path, rate: int, seconds: float) -> Measured:
 
 async def _floor_on_new_server(folder: Path, rate: int, seconds: float) -> Measured:
     folder.mkdir(parents=True)
-    server = EmbeddedNats(folder)
+    server = EmbeddedNats(folder, file_store_bytes=STORE_BYTES)
     await server.start()
     try:
         log = await Log.connect(server.url, name="bench")

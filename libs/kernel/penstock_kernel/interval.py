@@ -37,7 +37,7 @@ class IntervalRunner:
         kind = type(message)
         if kind is not Done and kind is not Mark:
             outputs = list(self.stage.process(message))
-            if self._quiet and outputs:
+            if outputs and self._quiet:
                 self._quiet = _only_prices(outputs)
             return outputs
         if self.wants is self.place.upstream:
@@ -52,7 +52,7 @@ class IntervalRunner:
                 f"{self.producer}: an interval that ends at {end.ts} after one at {self.last_mark}"
             )
         outputs = list(self.stage.end_interval(end))
-        quiet = self._quiet and _only_prices(outputs)
+        quiet = self._quiet and (not outputs or _only_prices(outputs))
         status = self.stage.status()
         outputs.append(
             Done(
@@ -87,7 +87,4 @@ class IntervalRunner:
 
 
 def _only_prices(outputs: list[Message]) -> bool:
-    for each in outputs:  # a loop: this runs several times in each interval of each stage
-        if type(each) is not Prices:
-            return False
-    return True
+    return all(type(each) is Prices for each in outputs)
