@@ -122,7 +122,7 @@ def manifest(plan: Plan) -> Manifest:
 def data_files(plan: Plan) -> list[DataFile]:
     """The files that data came from, with their hashes as they are now."""
     found = []
-    for source in plan.source.split(", "):
+    for source in plan.document["ingest"]["sources"]:
         parsed = parse_source(source)
         if parsed.kind == "replay":
             path = Path(parsed.path)

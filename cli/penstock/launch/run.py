@@ -77,7 +77,7 @@ class SessionRun:
             if not await self._trade(log, servers, supervisor):
                 return None
             self._phase = "recording"
-            if not await until_recorded(self.board, supervisor):
+            if not await until_recorded(log, self.board, supervisor):
                 self.view.say("the recorder did not write everything; the log has it all", "red")
             self._phase = "reporting"
             return await write_report(self.plan, log, self.board)

@@ -52,10 +52,11 @@ async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, view
             await asyncio.sleep(LOOK_S)  # all that were started ended by themselves: the log says why
 
 
-async def until_recorded(board: Board, supervisor: Supervisor) -> bool:
+async def until_recorded(log: Log, board: Board, supervisor: Supervisor) -> bool:
     """Wait until the recorder has written everything; False when it is gone or takes too long."""
     deadline = time.monotonic() + RECORDED_TIMEOUT_S
-    last = board.mark
+    mark = await log.last_of("md", "mark")
+    last = mark.ts if mark is not None else 0
     while time.monotonic() < deadline:
         service = supervisor.services.get("recorder")
         if service is None or service.ended is not None:

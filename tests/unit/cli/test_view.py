@@ -1,6 +1,6 @@
 """What the terminal shows: figures from health reports, unknown as a dash."""
 
-# ruff: noqa: RUF001  (the dash is what is shown)
+# ruff: noqa: E501, RUF001  (lines and dashes as they are shown)
 
 import io
 from typing import Any
