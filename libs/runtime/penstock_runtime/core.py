@@ -11,6 +11,7 @@ from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_kernel.topology import PLACES
 
+from penstock_runtime import failpoints
 from penstock_runtime.drivers import Driver
 from penstock_runtime.errors import Halt, UnreadableHalt
 from penstock_runtime.log import Cursor, Delivered, LogReader, NumberedWriter
@@ -66,6 +67,7 @@ class StageCore:
         own = genesis
         if snapshot is not None:
             self.driver.restore(snapshot.state)
+            failpoints.hit("after_restore")
             cursors, own, made = snapshot.cursors, snapshot.own, snapshot.made
         for family in self.driver.families:
             self._readers[family] = open_reader((family,), cursors.get(family, genesis))

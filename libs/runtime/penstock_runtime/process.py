@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 
-from penstock_runtime import logs
+from penstock_runtime import failpoints, logs
 from penstock_runtime.errors import RuntimeFailure, SessionOver
 from penstock_runtime.settings import ServiceSettings, load
 
@@ -28,6 +28,7 @@ async def _main(name: str, body: Body) -> int:
     try:
         settings = load()
         logs.configure(name, settings.log_file)
+        failpoints.arm(name)
         stop = asyncio.Event()
         _install_stop(stop)
         _tame_collector()

@@ -10,6 +10,7 @@ from nats.js.object_store import ObjectStore
 from penstock_contracts.base import record
 from penstock_contracts.codec import adapter
 
+from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.log.cursor import Cursor
 
@@ -59,10 +60,12 @@ class SnapshotStore:
         """Replace the service's snapshot; returns its size in bytes. Unavailable when it was not stored."""
         assert self._store is not None, "open the store first"
         data = zlib.compress(adapter(Snapshot).dump_json(snapshot), 1)
+        failpoints.hit("before_snapshot")
         try:
             await self._store.put(name, data)
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"snapshot of {name} was not stored: {error}") from error
+        failpoints.hit("after_snapshot")
         return len(data)
 
     async def load(self, name: str) -> Snapshot | None:

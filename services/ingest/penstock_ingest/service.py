@@ -15,6 +15,7 @@ from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.interval import Done
 from penstock_contracts.market import BarBatch, Mark, QuoteBatch, TradeBatch
 from penstock_kernel.topology import PLACES, STAGES
+from penstock_runtime import failpoints
 from penstock_runtime.errors import Superseded, Unavailable
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
@@ -316,6 +317,7 @@ class IngestService:
         self.health.outputs += len(messages)
 
     def _put_mark(self) -> None:
+        failpoints.hit("before_mark")
         commands, self._commands = tuple(self._commands), []
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
@@ -323,6 +325,7 @@ class IngestService:
         self._unfinished.append(mark.ts)
         self._unrecorded.append(mark.ts)
         self._writer.put(mark, mark.ts, Cause(received_ns=time.time_ns()))
+        failpoints.hit("after_mark")
 
     def _over(self) -> bool:
         """Everything was released, every stage has answered, and risk is flat."""
@@ -342,6 +345,7 @@ class IngestService:
             self._writer.pump()
             if self._writer.unconfirmed:
                 await self._wake.wait()
+        failpoints.hit("before_end")
         session = self._settings.session
         await self._log.write_session(
             Session(

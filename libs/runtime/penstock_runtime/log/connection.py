@@ -15,6 +15,7 @@ from penstock_contracts import codec, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.control import Claim, Command, Session
 
+from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.consumer import OrderedConsumer
@@ -179,7 +180,10 @@ class Log:
 
     async def claim(self, claim: Claim) -> int:
         """Write a claim; returns its log sequence. Whether it holds, reading it back tells."""
-        return await self._store(subjects.claim_subject(self.partition, claim.producer), claim, claim.nonce)
+        subject = subjects.claim_subject(self.partition, claim.producer)
+        sequence = await self._store(subject, claim, claim.nonce)
+        failpoints.hit("after_claim")
+        return sequence
 
     async def _store(self, subject: str, message: Session | Command | Claim, identity: str) -> int:
         kind = type_of(message)

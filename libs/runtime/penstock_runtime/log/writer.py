@@ -21,6 +21,7 @@ from penstock_contracts.interval import Done
 from penstock_kernel import tracing
 from penstock_kernel.topology import PLACES
 
+from penstock_runtime import failpoints
 from penstock_runtime.errors import OutputDiffers
 from penstock_runtime.log.delivery import Delivered
 
@@ -160,6 +161,7 @@ class NumberedWriter:
             output = self._outbox.popleft()
             if output.index == origin.index:
                 self._compare(output.index, output.subject, output.payload, delivered.subject, delivered.data)
+        failpoints.hit("after_confirm")
 
     @property
     def unconfirmed(self) -> int:
@@ -171,6 +173,7 @@ class NumberedWriter:
         if not self.live or not self._outbox:
             return
         self._sent = max(self._sent, self.confirmed)
+        failpoints.hit("after_publish" if self._sent > self.confirmed else "before_publish")
         if self._sent >= self.made and self._clock() - self._moved_at < GO_BACK_S:
             return
         if self._clock() - self._moved_at >= GO_BACK_S and self._sent > self.confirmed:

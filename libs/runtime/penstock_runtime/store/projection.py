@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt
 from penstock_runtime.store.cursors import CursorKey, StoredCursor, move_cursor
 from penstock_runtime.store.pool import Connection
@@ -88,6 +89,8 @@ async def commit(
             # The cursor first: its row lock makes a second recorder wait here, and then find it moved.
             await move_cursor(connection, key, before, after)
             await _write(connection, changes)
+            failpoints.hit("before_commit")
+        failpoints.hit("after_commit")
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, OverflowError) as error:
         place = f"({before}, {after.sequence}]"
         raise Halt(f"the database refuses what the log holds in {place}: {error}") from error
