@@ -7,12 +7,14 @@ from collections.abc import Callable
 import structlog
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.orders import OrderApproved
 
 from penstock_runtime.core import StageCore, usable
 from penstock_runtime.drivers import Driver
 from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
+from penstock_runtime.log.delivery import received_in
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.snapshots import Snapshot, SnapshotStore
 from penstock_runtime.version import code_hash
@@ -49,6 +51,8 @@ class StageService:
             for producer in driver.producers
         }
         self._core = StageCore(name, driver, writers, self)
+        self._fused = len(driver.producers) > 1
+        self._taken: Delivered | None = None
         self._wake = asyncio.Event()
         self._stopping = False
         self._pending: Snapshot | None = None
@@ -67,7 +71,8 @@ class StageService:
         snapshot = usable(found, epoch, self._settings.config_hash, self.name)
 
         def open_reader(families: tuple[Family, ...], cursor: Cursor) -> LogReader:
-            return LogReader(self._log, families, cursor, wake=self._wake)
+            arrived = self._approval_arrived if families == ("ord",) else None
+            return LogReader(self._log, families, cursor, wake=self._wake, arrived=arrived)
 
         await self._core.start(epoch, snapshot, open_reader)
         if snapshot is not None and snapshot.code_hash != code_hash() and not self._core.inputs_read:
@@ -110,14 +115,15 @@ class StageService:
     # --- What the core says --------------------------------------------------------------------------
 
     def took(self, delivered: Delivered) -> None:
-        """Count, and measure how long an approval took from the tick that it goes back to."""
+        """Count."""
         self.health.events += 1
-        if delivered.kind == "approved" and delivered.received_ns and self._core.live:
-            self.health.latency.add((time.time_ns() - delivered.received_ns) / 1000)
+        self._taken = delivered
 
     def made(self, producer: str, number: int, message: Message, *, known: bool) -> None:
         """Count, and tell who listens."""
         self.health.outputs += not known
+        if self._fused and producer == "risk" and type(message) is OrderApproved and self._taken is not None:
+            self._measure(self._taken.received_ns)  # in this process execution has it at once
         if self.on_output is not None:
             self.on_output(producer, number, message)
 
@@ -131,6 +137,19 @@ class StageService:
             letter = asyncio.create_task(self._log.dead_letter(delivered, str(error)))
             self._letters.add(letter)
             letter.add_done_callback(self._letters.discard)
+
+    def _approval_arrived(self, subject: str, block: bytes) -> None:
+        if ".approved." in subject:
+            self._measure(received_in(block))
+
+    def _measure(self, received_ns: int) -> None:
+        """How long an approval took from the tick that it goes back to.
+
+        Counted where it arrives: a live gateway sends then, and only the paper venue, whose time is the
+        event's, takes it up with the next interval.
+        """
+        if received_ns and self._core.live:
+            self.health.latency.add((time.time_ns() - received_ns) / 1000)
 
     # --- Snapshots, end, health ----------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ class OrderedConsumer:
         self._client, self._js, self._stream, self._filters = client, js, stream, filters
         self._wake = wake
         self.queue: deque[Raw] = deque()
+        self.arrived: Callable[[str, bytes], None] | None = None
+        """Called with subject and header block of each message as it arrives: a measurement."""
         self.failure: Exception | None = None
         self._last: tuple[int, str] = (0, "")
         self._last_raw: tuple[str, bytes, bytes] = ("", b"", b"")
@@ -177,6 +179,8 @@ class OrderedConsumer:
         self._last = (sequence, "")
         self._last_raw = (subject, block, data)
         self.queue.append((sequence, subject, block, data))
+        if self.arrived is not None:
+            self.arrived(subject, block)
         self._wake()
 
     def _control(self, reply: str, block: bytes) -> None:

@@ -13,6 +13,12 @@ _RECEIVED = re.compile(rb"\r\npenstock-received: (\d+)\r\n")
 _TRACEPARENT = re.compile(rb"\r\ntraceparent: ([0-9a-f-]{55})\r\n")
 
 
+def received_in(block: bytes) -> int:
+    """Wall time, ns, at which the datum that began a message's chain was published; 0 if unknown."""
+    match = _RECEIVED.search(block)
+    return int(match[1]) if match else 0
+
+
 @lru_cache(maxsize=4096)
 def _parse(subject: str) -> subjects.Subject:
     parsed = subjects.parse(subject)
@@ -53,8 +59,7 @@ class Delivered:
     @property
     def received_ns(self) -> int:
         """Wall time at which the datum that began this chain was published; 0 if unknown."""
-        match = _RECEIVED.search(self.block)
-        return int(match[1]) if match else 0
+        return received_in(self.block)
 
     @property
     def traceparent(self) -> str:

@@ -23,6 +23,7 @@ class Consumer(Protocol):
     """Delivers the stored messages of some filters in log order."""
 
     failure: Exception | None
+    arrived: Callable[[str, bytes], None] | None
 
     @property
     def waiting(self) -> int:
@@ -67,9 +68,11 @@ class LogReader:
         cursor: Cursor,
         *,
         wake: asyncio.Event | None = None,
+        arrived: Callable[[str, bytes], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
+        self._arrived = arrived
         self._clock = clock
         self._families = tuple(families)
         self._start = cursor
@@ -100,6 +103,7 @@ class LogReader:
             inside = f"p{self._log.partition}.ctl.>"
             filters = [each for each in filters if each == inside or ".ctl." not in each]
         self._consumer = await self._log.consumer(list(dict.fromkeys(filters)), self.wake.set)
+        self._consumer.arrived = self._arrived
         await self._consumer.start(self._start.sequence, self._start.digest)
 
     async def stop(self) -> None:
