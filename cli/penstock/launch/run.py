@@ -56,7 +56,7 @@ class SessionRun:
             except BaseException as error:
                 self._close(record, "failed", str(error) or type(error).__name__)
                 if isinstance(error, asyncio.CancelledError):
-                    raise Interrupted("stopped at once, before the session had ended") from error
+                    raise Interrupted(f"stopped at once; left open: {self._left_open()}") from error
                 raise
             finally:
                 self._phase = "stopping"
