@@ -17,9 +17,10 @@ help: ## Show this list
 
 # --- Environment -------------------------------------------------------------------------------------
 # Stamps make a second call free. uv installs the hashed lock in a fifth of pip's time; where it cannot
-# (an index that only pip's configuration knows, say) pip installs the same lock.
+# (an index that only pip's configuration knows, say) pip installs the same lock. Everything is compiled:
+# a session starts eight processes, and each would compile what it imports where caches cannot be written.
 
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
 
 env: $(VENV)/.stamp-project ## Create .venv with what Penstock needs to run
 
@@ -36,6 +37,7 @@ $(VENV)/.stamp-runtime: requirements.lock $(VENV)/.stamp-venv
 
 $(VENV)/.stamp-project: pyproject.toml $(VENV)/.stamp-runtime
 	$(call INSTALL,--no-deps --no-build-isolation --editable .)
+	$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 
 $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-project

@@ -19,6 +19,8 @@ from bench.sessions import synthetic
 RATES = (100, 1_000)
 SYMBOLS = 10
 ORDERS_PER_S = 10
+WARM_UP_S = 12
+"""Without orders: database, recorder and api start meanwhile."""
 TIMES_P50, TIMES_P99 = 2.0, 3.0
 
 
@@ -52,9 +54,9 @@ def _pair(folder: Path, rate: int, seconds: float) -> tuple[Measured, Measured]:
 
 
 def _session(folder: Path, rate: int, seconds: float) -> Measured:
-    every = rate // ORDERS_PER_S
-    strategy = f"{Path(__file__).with_name('strategies.py')}:EveryNth:every={every}"
-    report = run([*synthetic(SYMBOLS, rate, seconds), "--strategy", strategy], folder).report
+    every, first = rate // ORDERS_PER_S, rate // SYMBOLS * WARM_UP_S
+    strategy = f"{Path(__file__).with_name('strategies.py')}:EveryNth:every={every},first={first}"
+    report = run([*synthetic(SYMBOLS, rate, WARM_UP_S + seconds), "--strategy", strategy], folder).report
     latency = report["latency_ms"]
     return latency["tick_to_order_p50"], latency["tick_to_order_p99"], report["orders"]["approved"]
 

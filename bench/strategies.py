@@ -10,6 +10,7 @@ class EveryNthParameters(Parameters):
     """How often it trades."""
 
     every: int = Field(default=100, ge=1, description="Trades of an instrument between two of its signals.")
+    first: int = Field(default=0, ge=0, description="Trades of an instrument before it begins.")
     notional: int = Field(default=500, ge=1, description="Size of the position, in quote currency.")
 
 
@@ -32,7 +33,7 @@ class EveryNth(Strategy[EveryNthParameters, EveryNthState]):
         seen = self.state.seen
         instrument = row.instrument
         count = seen[instrument] = seen.get(instrument, 0) + 1
-        if count % self.parameters.every or self.context.book.busy(instrument):
+        if count <= self.parameters.first or count % self.parameters.every or self.context.book.busy(instrument):
             return None
         if self.position(instrument):
             return self.flat(instrument)

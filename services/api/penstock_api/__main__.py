@@ -24,4 +24,4 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run_process(NAME, run)
+    run_process(NAME, run, yielding=True)

@@ -70,7 +70,8 @@ class Schedule:
             return "stopped"
         if self._last_mark >= self._end:
             return "duration"
-        return "end_of_data" if self.next_time is None else ""
+        exhausted = all(line.next_time() is None for line in self._lines.values())
+        return "end_of_data" if exhausted else ""
 
     @property
     def planned_end(self) -> int | None:

@@ -29,4 +29,4 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run_process("recorder", run)
+    run_process("recorder", run, yielding=True)
