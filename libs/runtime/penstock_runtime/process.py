@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,8 +20,17 @@ Body = Callable[[ServiceSettings, asyncio.Event], Awaitable[None]]
 """The service's work: ends soon after the event is set, or raises what makes going on impossible."""
 
 
-def run_process(name: str, body: Body) -> None:
-    """Run a service as this process; exits with a code of `penstock_runtime.errors`."""
+YIELDING = 5
+"""Niceness of a process that trading does not wait for."""
+
+
+def run_process(name: str, body: Body, *, yielding: bool = False) -> None:
+    """Run a service as this process; exits with a code of `penstock_runtime.errors`.
+
+    One that is `yielding` leaves the processor to those that trade while they want it.
+    """
+    if yielding:
+        os.nice(YIELDING)
     sys.exit(uvloop.run(_main(name, body)))
 
 
