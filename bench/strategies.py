@@ -33,7 +33,8 @@ class EveryNth(Strategy[EveryNthParameters, EveryNthState]):
         seen = self.state.seen
         instrument = row.instrument
         count = seen[instrument] = seen.get(instrument, 0) + 1
-        if count <= self.parameters.first or count % self.parameters.every or self.context.book.busy(instrument):
+        waits = count <= self.parameters.first or count % self.parameters.every
+        if waits or self.context.book.busy(instrument):
             return None
         if self.position(instrument):
             return self.flat(instrument)
