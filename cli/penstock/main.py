@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
-from penstock.commands import config, control, doctor, paper, sessions, updown, validate, verify
+from penstock.commands import config, control, dlq, doctor, paper, sessions, updown, validate, verify
 from penstock.errors import CONFIG, CommandError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
 
 

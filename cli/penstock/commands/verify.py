@@ -25,7 +25,7 @@ from penstock.commands.output import console
 from penstock.commands.sessions import find_session
 from penstock.errors import CommandError
 from penstock.launch.paths import DataDir, SessionFolder
-from penstock.launch.recorded import Ends, RecordedSession, session_log_of
+from penstock.launch.recorded import Ends, RecordedSession, document_of, partition_of, session_log_of
 
 FAMILIES: tuple[Family, ...] = tuple(place.family for place in PLACES.values())
 
@@ -44,7 +44,7 @@ def verify(
     folder = _folder(session, DataDir.at(data_dir))
     shown = console()
     with asyncio.Runner() as runner:
-        context = session_log_of(folder, _partition(folder))
+        context = session_log_of(folder, partition_of(folder))
         log = runner.run(context.__aenter__())
         try:
             with shown.status(f"replaying {folder.session_id}"):
@@ -119,20 +119,6 @@ def _folder(session: str | None, data_dir: DataDir) -> SessionFolder:
     return find_session(data_dir, session)
 
 
-def _partition(folder: SessionFolder) -> int:
-    return int(_document(folder).get("session", {}).get("partition", 0))
-
-
-def _document(folder: SessionFolder) -> dict[str, Any]:
-    try:
-        document = json.loads(folder.config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{folder.config}: cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise CommandError(f"{folder.config}: not a JSON object")
-    return document
-
-
 def _stages(ends: Ends) -> Stages:
     """The stages under the configuration that the log itself holds."""
     try:
@@ -149,7 +135,7 @@ def _stages(ends: Ends) -> Stages:
 
 def _same_config(folder: SessionFolder, ends: Ends) -> None:
     """The folder's file is what services are started with: it must be what the session began under."""
-    document, began = _document(folder), json.loads(ends.genesis.config)
+    document, began = document_of(folder), json.loads(ends.genesis.config)
     if config_hash(document) == config_hash(began):
         return
     path = next(iter(_changed("", began, document)), "")

@@ -1,9 +1,11 @@
 """A session's log read back after the fact: its server started where none runs, its record as iterators."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from penstock_contracts.base import Family
 from penstock_contracts.control import Session
@@ -21,6 +23,22 @@ from penstock.launch.servers import STORE_BYTES
 CHUNK = 1000
 """Messages read in one go."""
 WAIT_S = 1.0
+
+
+def document_of(folder: SessionFolder) -> dict[str, Any]:
+    """The resolved configuration in a session's folder. CommandError when it cannot be read."""
+    try:
+        document = json.loads(folder.config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{folder.config}: cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise CommandError(f"{folder.config}: not a JSON object")
+    return document
+
+
+def partition_of(folder: SessionFolder) -> int:
+    """The partition that a session trades."""
+    return int(document_of(folder).get("session", {}).get("partition", 0))
 
 
 @asynccontextmanager
