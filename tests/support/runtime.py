@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from penstock_contracts.base import Message
-from penstock_contracts.codec import encode
 from penstock_contracts.control import Claim, Session
 from penstock_runtime.drivers import Driver
 from penstock_runtime.log import Log, LogReader, NumberedWriter, StreamLimits
@@ -98,6 +97,8 @@ async def taken(reader: LogReader, until: int, timeout_s: float = 30.0) -> dict[
                 continue
             assert delivered.origin is not None
             producer = delivered.origin.producer
+            if producer in ended:
+                continue
             result.setdefault(producer, []).append(delivered.kind.encode() + delivered.data)
             if delivered.kind == "done" and delivered.decode().ts >= until:
                 ended.add(producer)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from penstock_contracts.base import Message
+from penstock_contracts.base import Message, type_of
 from penstock_contracts.codec import encode
 from penstock_contracts.columns import text_column
 from penstock_contracts.features import FeatureRows, Prices
@@ -14,8 +14,10 @@ from penstock_contracts.orders import CancelRequested
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import Direction
 from penstock_contracts.venue import OrderAccepted
+from penstock_kernel.chain import Chain
 from penstock_kernel.ids import make_id
 from penstock_kernel.stage import IntervalEnd, StageStatus
+from penstock_kernel.topology import PLACES, STAGES
 
 INSTRUMENT = "btc-usdt.toy"
 GRID = 100
@@ -136,4 +138,15 @@ def market(intervals: int, first_ts: int = 1_000) -> list[tuple[list[Message], M
         start = first_ts + k * GRID
         batches: list[Message] = [trades(start + 1 + 10 * j, 1 + (k + j) % 3) for j in range(k % 4)]
         result.append((batches, Mark(ts=start + GRID, start=start)))
+    return result
+
+
+def expected(intervals: int) -> dict[str, list[bytes]]:
+    """The outputs of the chain without a bus."""
+    chain = Chain(toy_stages())
+    result: dict[str, list[bytes]] = {producer: [] for producer in STAGES}
+    for messages, mark in market(intervals):
+        for producer, outputs in chain.interval(messages, mark).items():
+            family = PLACES[producer].family
+            result[producer] += [type_of(each, family).kind.encode() + encode(each) for each in outputs]
     return result

@@ -59,7 +59,8 @@ class StageService:
         self._snapshot_at = time.monotonic()
         self._saving: asyncio.Task[None] | None = None
         self._letters: set[asyncio.Task[None]] = set()
-        self.health = Health(f"{name}-standby" if settings.standby else name)
+        self._snapshot_name = f"{name}-standby" if settings.standby else name
+        self.health = Health(self._snapshot_name)
         self.on_output: Callable[[str, int, Message], None] | None = None
         """Called with producer, number and output as it is made: a fused ingest learns of `done` by it."""
 
@@ -67,7 +68,9 @@ class StageService:
         """Restore the last snapshot and begin to read. Raises what makes that impossible."""
         await self._snapshots.open()
         epoch = await self._log.genesis()
-        found = await self._snapshots.load(self.name)
+        found = await self._snapshots.load(self._snapshot_name)
+        if found is None and self._settings.standby:
+            found = await self._snapshots.load(self.name)
         snapshot = usable(found, epoch, self._settings.config_hash, self.name)
 
         def open_reader(families: tuple[Family, ...], cursor: Cursor) -> LogReader:
@@ -164,7 +167,7 @@ class StageService:
 
     async def _save(self, snapshot: Snapshot) -> None:
         try:
-            await self._snapshots.save(self.name, snapshot)
+            await self._snapshots.save(self._snapshot_name, snapshot)
         except Unavailable as error:
             self.health.errors += 1
             self.health.error = str(error)

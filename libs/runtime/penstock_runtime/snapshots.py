@@ -1,11 +1,19 @@
 """Snapshots of stages, in a JetStream object store of their own."""
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING
 
+import structlog
 from nats.errors import Error as NatsError
 from nats.js.api import ObjectStoreConfig
-from nats.js.errors import APIError, BucketNotFoundError, NotFoundError, ObjectNotFoundError
+from nats.js.errors import (
+    APIError,
+    BucketNotFoundError,
+    DigestMismatchError,
+    NotFoundError,
+    ObjectNotFoundError,
+)
 from nats.js.object_store import ObjectStore
 from penstock_contracts.base import record
 from penstock_contracts.codec import adapter
@@ -18,6 +26,10 @@ if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
 
 VERSION = 1
+_ATTEMPTS = 5
+_ATTEMPT_S = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 @record
@@ -69,14 +81,15 @@ class SnapshotStore:
         return len(data)
 
     async def load(self, name: str) -> Snapshot | None:
-        """The newest snapshot, or None when there is none. Halt when it cannot be read."""
-        assert self._store is not None, "open the store first"
-        try:
-            found = await self._store.get(name)
-        except (ObjectNotFoundError, NotFoundError):
+        """The newest snapshot, or None when there is none.
+
+        Halt when it cannot be read, Unavailable when the store does not answer.
+        """
+        data = await self._read(name)
+        if data is None:
             return None
         try:
-            snapshot: Snapshot = adapter(Snapshot).validate_json(zlib.decompress(found.data or b""))
+            snapshot: Snapshot = adapter(Snapshot).validate_json(zlib.decompress(data))
         except (ValueError, zlib.error) as error:
             raise Halt(
                 f"the snapshot of {name} cannot be read: {error}; delete it to rebuild from the log"
@@ -84,3 +97,17 @@ class SnapshotStore:
         if snapshot.version != VERSION:
             raise Halt(f"the snapshot of {name} has version {snapshot.version}, this code reads {VERSION}")
         return snapshot
+
+    async def _read(self, name: str) -> bytes | None:
+        """The stored bytes. A copy that saves meanwhile takes the chunks away: then it is read again."""
+        assert self._store is not None, "open the store first"
+        for _ in range(_ATTEMPTS):
+            try:
+                found = await asyncio.wait_for(self._store.get(name), _ATTEMPT_S)
+            except (ObjectNotFoundError, NotFoundError):
+                return None
+            except (TimeoutError, DigestMismatchError) as error:
+                _log.warning("snapshot_read_again", name=name, error=str(error) or type(error).__name__)
+                continue
+            return found.data or b""
+        raise Unavailable(f"the snapshot of {name} could not be read in {_ATTEMPTS} attempts")

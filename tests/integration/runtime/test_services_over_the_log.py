@@ -5,13 +5,10 @@ import random
 from pathlib import Path
 
 import pytest
-from penstock_contracts.codec import encode
-from penstock_contracts.base import type_of
-from penstock_kernel.chain import Chain
-from penstock_kernel.topology import PLACES, STAGES
+from penstock_kernel.topology import STAGES
 from penstock_runtime.drivers import ChainDriver, StageDriver
 from penstock_runtime.log import Log
-from tests.support.runtime import (
+from support.runtime import (
     Running,
     market_writer,
     new_session,
@@ -20,20 +17,9 @@ from tests.support.runtime import (
     taken,
     write,
 )
-from tests.support.toy import ToyStage, market, toy_stages
+from support.toy import ToyStage, expected, market, toy_stages
 
 INTERVALS = 60
-
-
-def expected(intervals: int) -> dict[str, list[bytes]]:
-    """The outputs of the chain without a bus."""
-    chain = Chain(toy_stages())
-    result: dict[str, list[bytes]] = {producer: [] for producer in STAGES}
-    for messages, mark in market(intervals):
-        for producer, outputs in chain.interval(messages, mark).items():
-            family = PLACES[producer].family
-            result[producer] += [type_of(each, family).kind.encode() + encode(each) for each in outputs]
-    return result
 
 
 async def publish_market(log: Log, genesis: int) -> int:
@@ -90,7 +76,6 @@ async def test_services_killed_and_restarted_put_out_the_same(
     chance = random.Random(7)
     writer = await market_writer(log, genesis)
     last = 0
-    restored = 0
     for number, (messages, mark) in enumerate(market(INTERVALS)):
         write(writer, [*messages, mark], mark.ts)
         last = mark.ts

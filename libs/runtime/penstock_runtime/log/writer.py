@@ -90,6 +90,8 @@ class NumberedWriter:
         self._clock = clock
         self._hold_s = hold_s
         """How long an output is held back: a standby publishes only what nobody else has by then."""
+        self._leads = not hold_s
+        """It publishes at once: it is no standby, or the first copy has fallen silent."""
         self.producer = producer
         self.family: Family = PLACES[producer].family
         self._session_id = session_id
@@ -152,6 +154,8 @@ class NumberedWriter:
         """Take note of one of our outputs found in the log: it is confirmed, and compared."""
         origin = delivered.origin
         assert origin is not None
+        if self._hold_s and origin.index > self._sent:
+            self._leads = False  # somebody else was faster: there is a first copy again
         self.confirmed = origin.index
         self._moved_at = self._clock()
         if origin.index > self.made:
@@ -186,8 +190,12 @@ class NumberedWriter:
         try:
             for position in range(max(skip, 0), len(self._outbox)):
                 output = self._outbox[position]
-                if output.index > until or (self._hold_s and output.made_at + self._hold_s > self._clock()):
+                if output.index > until:
                     break
+                if not self._leads:
+                    if output.made_at + self._hold_s > self._clock():
+                        break
+                    self._leads = True
                 self._log.publish_block(output.subject, output.block, output.payload)
                 self._sent = output.index
         except OutboundBufferLimitError:
