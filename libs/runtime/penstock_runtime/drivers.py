@@ -60,7 +60,7 @@ class StageDriver:
     def __init__(self, producer: str, stage: Stage) -> None:
         place = PLACES[producer]
         assert place.upstream is not None
-        self.producers = (producer,)
+        self.producers: tuple[str, ...] = (producer,)
         self.families: tuple[Family, ...] = (*place.others, place.upstream)
         self._producer = producer
         self._stage = stage
@@ -97,7 +97,7 @@ class ChainDriver:
     """All stages in one process: reads the market data, puts out for every producer."""
 
     def __init__(self, stages: Mapping[str, Stage]) -> None:
-        self.producers = STAGES
+        self.producers: tuple[str, ...] = STAGES
         self.families: tuple[Family, ...] = ("md",)
         self._stages = stages
         self._chain = Chain(stages)

@@ -1,8 +1,8 @@
 """The execution service: its stage, run by the shared runtime."""
 
 from penstock_runtime.drivers import StageDriver
-from penstock_runtime.shell import run_service
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.shell import run_service
 
 from penstock_execution.config import ExecutionConfig
 from penstock_execution.stage import ExecutionStage
