@@ -21,7 +21,8 @@ class Columns:
         self.ts: list[int] = message.ts.tolist()
         self._exact: dict[str, list[int]] = {}
         self._floats: dict[str, list[float]] = {}
-        self._features: dict[str, list[float]] = {}
+        self.features: dict[str, list[float]] = {}
+        """Those that were read, by column."""
 
     def exact(self, name: str) -> list[int]:
         """A column of scaled integers."""
@@ -47,10 +48,10 @@ class Columns:
 
     def feature(self, name: str) -> list[float]:
         """A feature's column."""
-        values = self._features.get(name)
+        values = self.features.get(name)
         if values is None:
             index = self.message.names.index(name)
-            values = self._features[name] = self.message.values[:, index].tolist()
+            values = self.features[name] = self.message.values[:, index].tolist()
         return values
 
 
@@ -76,7 +77,9 @@ class _View:
 
     def __getitem__(self, name: str) -> float:
         """A declared feature; NaN while it warms up. KeyError for one that was not declared."""
-        return self._columns.feature(self._names[name])[self._row]
+        column = self._names[name]
+        columns = self._columns
+        return (columns.features.get(column) or columns.feature(column))[self._row]
 
     @property
     def set_version(self) -> str:
