@@ -15,6 +15,7 @@ from penstock_contracts.market import (
     InstrumentStatus,
     Liquidation,
     Rate,
+    RowQuarantined,
 )
 from penstock_contracts.orders import (
     CancelRequested,
@@ -105,6 +106,13 @@ def _market() -> dict[str, Message]:
             ts_from=START,
             ts_to=START + GRID,
             reason="reconnect",
+        ),
+        "quarantine": RowQuarantined(
+            source="1-btc-usdt.csv",
+            row=17,
+            reason="size_not_positive",
+            raw="1640995200000,46301.5,0,buy",
+            ts_init=START,
         ),
         "mark": mark(positions={"binance.trade": 1_204}, commands=(command(),), quarantined=3, events=1_204),
     }

@@ -172,6 +172,20 @@ class Gap:
     reason: Line
 
 
+@message("md", "quarantine")
+class RowQuarantined:
+    """A row of a source that was not believed: counted, kept, never traded on."""
+
+    source: Name
+    row: Count
+    """Its number in the source: the line of a CSV file, else counted from 1."""
+    reason: Name
+    raw: Line
+    """The row as it came, cut off after 2000 characters."""
+    ts_init: Ns
+    """The mark by which it was read."""
+
+
 @message("md", "mark")
 class Mark:
     """End of an interval: ingest's `done`. What is stamped in (start, ts] belongs to it."""

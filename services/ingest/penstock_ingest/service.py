@@ -5,7 +5,6 @@ import json
 import secrets
 import time
 from collections import deque
-from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -13,7 +12,7 @@ from penstock_contracts.base import Message
 from penstock_contracts.codec import rows_of
 from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.interval import Done
-from penstock_contracts.market import BarBatch, Mark, QuoteBatch, TradeBatch
+from penstock_contracts.market import BarBatch, Mark, QuoteBatch, RowQuarantined, TradeBatch
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime import failpoints
 from penstock_runtime.errors import Superseded, Unavailable
@@ -37,6 +36,8 @@ _BURST = 16
 """Intervals released between two looks at what the stages say."""
 _RECORDED_MAX = 4096
 """Intervals that the recorder may be behind in a replay."""
+RAW_MAX = 2000
+"""Characters of a quarantined row that are kept."""
 _TICK_S = 0.05
 _STILL_S = 3.0
 _ENDED_MAX = 2000
@@ -319,6 +320,12 @@ class IngestService:
     def _put_mark(self) -> None:
         failpoints.hit("before_mark")
         commands, self._commands = tuple(self._commands), []
+        until = self._schedule.mark_ts
+        for row in self._schedule.take_quarantined():
+            kept = RowQuarantined(
+                source=row.feed, row=row.row, reason=row.reason, raw=row.text[:RAW_MAX], ts_init=until
+            )
+            self._writer.put(kept, until, Cause())
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
         self._last = mark
@@ -385,8 +392,6 @@ class IngestService:
         health.mark = last.ts if last is not None else 0
         health.events = self._schedule.events
         health.lag = len(self._unfinished)
-        for row in self._schedule.take_quarantined():
-            _log.warning("quarantined", **asdict(row))
         health.view = {
             "quarantined": self._schedule.quarantined,
             "ended": self._schedule.over,

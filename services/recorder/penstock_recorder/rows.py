@@ -10,7 +10,7 @@ import json
 from penstock_contracts.base import Message
 from penstock_contracts.control import Session
 from penstock_contracts.features import DriftMeasured
-from penstock_contracts.market import Mark
+from penstock_contracts.market import Mark, RowQuarantined
 from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved
 from penstock_contracts.types import OrderState, Outcome
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
@@ -47,6 +47,9 @@ class Projection:
             self.mark = message.ts
         elif cls is Session:
             self._session(sequence, message)
+        elif cls is RowQuarantined:
+            reason = f"{message.reason}: row {message.row} of {message.source}"
+            self.quarantine(sequence, "md", "row", reason, message.raw.encode())
         elif cls is SignalResolved:
             self._settle(message.signal_id, message.outcome, None, message.superseded_by)
         elif cls in _STEPS:
@@ -64,7 +67,7 @@ class Projection:
             raise TypeError(f"no table for {cls.__name__}")
 
     def quarantine(self, sequence: int, family: str, kind: str, reason: str, raw: bytes) -> None:
-        """Keep a message that cannot be read, as it is."""
+        """Keep a message that cannot be read, or a source's row that was not believed, as it is."""
         record = (self.session, self.mark, sequence, family, kind, records.text(reason), raw)
         self._changes.add_record("quarantine", _QUARANTINE, record)
 
