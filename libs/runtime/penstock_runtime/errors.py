@@ -5,6 +5,7 @@
     RuntimeFailure
     ├── Halt                 exit 70: going on would be wrong; an operator must look
     │   ├── LogLost          the log is not the one that this service has read
+    │   ├── LogAgedOut       the log no longer holds what must be read first
     │   ├── LogHole          an output stays missing while later ones are there
     │   ├── OutputDiffers    the log holds another output under our number
     │   └── UnreadableHalt   an order, venue or control message cannot be decoded
@@ -29,6 +30,10 @@ class Halt(RuntimeFailure):
 
 class LogLost(Halt):
     """The log's end lies before our place, or another message lies there."""
+
+
+class LogAgedOut(Halt):
+    """The log is the right one, but what must be read first is older than it keeps."""
 
 
 class LogHole(Halt):

@@ -18,6 +18,7 @@ from penstock_runtime.log.delivery import received_in
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.snapshots import Snapshot, SnapshotStore
 from penstock_runtime.version import code_hash
+from penstock_runtime.witness import WitnessedSnapshots
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class StageService:
         self._driver = driver
         self._log = log
         self._settings = settings
-        self._snapshots = SnapshotStore(log)
+        self._snapshots: SnapshotStore = WitnessedSnapshots(log, settings.witness_dir)
         writers = {
             producer: NumberedWriter(
                 log,

@@ -31,6 +31,8 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Path()
     log_file: Path | None = None
     snapshot_interval_s: float = 10.0
+    witness_dir: Path | None = None
+    """The session's folder on the launcher's machine; None takes back any snapshot."""
     standby: bool = False
     """A second copy: computes everything, publishes only what nobody else has."""
 

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
-from penstock_runtime.errors import LogLost, Unavailable
+from penstock_runtime.errors import LogAgedOut, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.cursor import digest_of
 
@@ -63,7 +63,7 @@ class OrderedConsumer:
     async def start(self, sequence: int, digest: str) -> None:
         """Begin at `sequence`. With a digest that message was handed over: it is compared, not delivered.
 
-        Raises LogLost when another message lies there, or none can.
+        Raises LogLost when another message lies there, or none can; LogAgedOut when it is no longer kept.
         """
         self._start_sequence = max(sequence, 1)
         self._last = (sequence, digest) if digest else (0, "")
@@ -123,7 +123,7 @@ class OrderedConsumer:
                 f"{self._stream} ends at {state.last_seq}, but {first} was read already: the log was lost"
             )
         if first < state.first_seq and state.first_seq > 1:
-            raise LogLost(
+            raise LogAgedOut(
                 f"{self._stream} begins at {state.first_seq}, after {first}: what lies between aged out"
             )
         self._expected = 1
@@ -223,8 +223,10 @@ class OrderedConsumer:
             try:
                 await self._create()
                 _log.info("consumer_recreated", filters=self._filters, sequence=self._last[0])
-            except (NotFoundError, LogLost) as error:
-                self._fail(error if isinstance(error, LogLost) else LogLost(f"{self._stream} is gone"))
+            except (LogLost, LogAgedOut) as error:
+                self._fail(error)
+            except NotFoundError:
+                self._fail(LogLost(f"{self._stream} is gone"))
             except (APIError, NatsError, TimeoutError, Unavailable) as error:
                 _log.warning("consumer_not_recreated", filters=self._filters, error=str(error))
                 self._restart.set()
