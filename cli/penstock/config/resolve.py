@@ -35,7 +35,7 @@ COIN_CAPITAL = Decimal(10)
 COINS = frozenset({"BTC", "ETH"})
 """Quote currencies in which the default capital is `COIN_CAPITAL`: 100000 of them are beyond any learner."""
 
-QUICK = {"fast": 5, "slow": 20}
+QUICK = {"fast": 4, "slow": 12}
 """Of the default strategy on one-second bars: who tries Penstock for two minutes wants to see it trade."""
 
 

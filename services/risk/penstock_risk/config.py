@@ -109,7 +109,7 @@ class RiskConfig(InstrumentLimits):
         description="Fall of equity from its peak that stops trading, as a fraction of the peak.",
     )  # fmt: skip
     consecutive_losses_max: Count = Field(
-        default=20, description="Losing trades in a row, fees included, that stop trading."
+        default=50, description="Losing trades in a row, fees included, that stop trading."
     )
     trades_max: Count = Field(
         default=500, description="Completed trades (round trips) that stop trading; per day with `day`."

@@ -24,7 +24,7 @@ def test_each_layer_wins_over_those_before_it_and_every_value_knows_its_origin(t
     )
     loaded = load(options, {"PENSTOCK__RISK__ORDERS_PER_SECOND_MAX": "3"})
     values = {each.path: (each.value, each.origin) for each in entries(loaded)}
-    assert values["risk.consecutive_losses_max"] == (20, "profile conservative")
+    assert values["risk.consecutive_losses_max"] == (50, "profile conservative")
     assert values["risk.trades_max"] == (2, f"file {file}")
     assert values["risk.orders_per_second_max"] == (3, "environment PENSTOCK__RISK__ORDERS_PER_SECOND_MAX")
     assert values["risk.orders_per_minute_max"] == (4, "--set risk.orders_per_minute_max")

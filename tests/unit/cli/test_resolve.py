@@ -56,7 +56,7 @@ def test_strategies_share_the_capital_and_have_names_of_their_own(bars: str) -> 
 def test_the_synthetic_market_trades_on_seconds_with_a_quick_strategy() -> None:
     session = resolved("synthetic:5").session
     assert session.strategies[0].interval == 10**9
-    assert session.strategies[0].parameters == {"fast": 5, "slow": 20}
+    assert session.strategies[0].parameters == {"fast": 4, "slow": 12}
     assert len(session.instruments) == 3
 
 
