@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from bench import chained, latency, sessions
-from bench.figures import Figure, table
+from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
 Measure = Callable[..., list[Figure]]
@@ -37,6 +37,7 @@ def main(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Short runs, to see that it works.")] = False,
     results: Annotated[Path, typer.Option("--results", metavar="FILE", help="Written at the end.")] = RESULTS,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="The table for the documentation.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the sessions' folders.")] = False,
 ) -> None:
     """Measure. Exit code 1 when a figure is not what it must be, or could not be taken."""
@@ -70,7 +71,10 @@ def main(
         document["figures"][name] = [each.as_json() for each in taken]
     document["ended"] = _now()
     results.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    console.print(table(figures))
+    if as_markdown:
+        print(markdown(figures))
+    else:
+        console.print(table(figures))
     console.print(
         f"{document['machine']['processor']}, {document['machine']['cores']} cores; details in {results}"
     )

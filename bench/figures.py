@@ -65,17 +65,31 @@ def spread(repeats: Sequence[float]) -> str:
     return f"{amount(min(repeats))} \N{EN DASH} {amount(max(repeats))} ({len(repeats)})"
 
 
+HEADINGS = ("figure", "measured", "must reach", "reached", "spread")
+
+
+def row(figure: Figure) -> tuple[str, ...]:
+    """A figure under the `HEADINGS`."""
+    return (
+        figure.name,
+        f"{amount(figure.measured)} {figure.unit}".replace(" /s", "/s").rstrip(),
+        f"{figure.bound} {amount(figure.limit)}",
+        "yes" if figure.reached else "no",
+        spread(figure.repeats),
+    )
+
+
 def table(figures: Sequence[Figure]) -> Table:
     """All figures for the terminal."""
     made = Table()
-    for heading in ("figure", "measured", "must reach", "reached", "spread"):
+    for heading in HEADINGS:
         made.add_column(heading, justify="left" if heading == "figure" else "right")
     for each in figures:
-        made.add_row(
-            each.name,
-            f"{amount(each.measured)} {each.unit}".rstrip(),
-            f"{each.bound} {amount(each.limit)}",
-            "[green]yes[/]" if each.reached else "[red]no[/]",
-            spread(each.repeats),
-        )
+        made.add_row(*row(each), style=None if each.reached else "red")
     return made
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """All figures for `docs/performance.md`."""
+    lines = [HEADINGS, ("---", "---:", "---:", "---:", "---:"), *(row(each) for each in figures)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

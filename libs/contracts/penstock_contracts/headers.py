@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from penstock_contracts.errors import UnreadableMessage
 
@@ -35,20 +36,23 @@ class Origin:
         return f"{self.producer}:{self.epoch}:{self.index}"
 
 
-_day = (-1, "")
-
-
 def rfc3339(ns: int) -> str:
     """UTC with nine decimals and `Z`."""
-    global _day  # noqa: PLW0603  (one entry of cache: consecutive messages share their day)
     seconds, fraction = divmod(ns, 1_000_000_000)
+    return f"{_to_the_second(seconds)}.{fraction:09d}Z"
+
+
+@lru_cache(maxsize=256)  # messages of one mark share their second, and many marks are on their way at once
+def _to_the_second(seconds: int) -> str:
     day, second = divmod(seconds, 86_400)
-    cached = _day  # read once: another thread may write it meanwhile
-    if cached[0] != day:
-        _day = cached = (day, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d"))
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)
-    return f"{cached[1]}T{hour:02d}:{minute:02d}:{second:02d}.{fraction:09d}Z"
+    return f"{_date(day)}T{hour:02d}:{minute:02d}:{second:02d}"
+
+
+@lru_cache(maxsize=16)
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
 def numbered(

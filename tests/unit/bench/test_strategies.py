@@ -1,6 +1,7 @@
 """The benchmarks' strategy turns at every n-th trade, whatever the prices do."""
 
 from pathlib import Path
+from typing import Any
 
 from penstock_strategy.config import StrategyConfig
 from penstock_strategy.stage import StrategyStage
@@ -11,7 +12,7 @@ from bench import strategies
 SOURCE = f"{Path(strategies.__file__)}:EveryNth"
 
 
-def stage(**parameters: int) -> StrategyStage:
+def stage(**parameters: Any) -> StrategyStage:
     return StrategyStage(StrategyConfig(), session(spec(SOURCE, **parameters)))
 
 
