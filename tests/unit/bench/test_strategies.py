@@ -5,7 +5,8 @@ from typing import Any
 
 from penstock_strategy.config import StrategyConfig
 from penstock_strategy.stage import StrategyStage
-from support.strategy import BTC, approved, brief, fill, rows, session, signals, spec
+from support.features import BTC
+from support.strategy import approved, brief, fill, rows, session, signals, spec
 
 from bench import strategies
 
