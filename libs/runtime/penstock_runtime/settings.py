@@ -68,8 +68,12 @@ class ServiceSettings(BaseSettings):
 
 
 def config_hash(document: dict[str, Any]) -> str:
-    """SHA-256 of the document's canonical JSON, shortened to sixteen hex digits."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    """SHA-256 of what decides outputs, as canonical JSON, shortened to sixteen hex digits.
+
+    Where the api listens and how the recorder writes decide none.
+    """
+    deciding = {name: section for name, section in document.items() if name not in ("api", "recorder")}
+    text = json.dumps(deciding, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
