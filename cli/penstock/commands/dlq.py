@@ -45,7 +45,7 @@ def list_letters(
     if as_json:
         typer.echo(json.dumps([_document(each) for each in letters], indent=2))
         return
-    table = Table("number", "message", "at", "readers", "now", "reason", box=None, header_style="dim")
+    table = Table("number", "message", "at", "times", "now", "reason", box=None, header_style="dim")
     for each in letters:
         at = f"{each.sequence:,}"
         table.add_row(str(each.number), each.subject, at, str(each.copies), _standing(each), each.why)
@@ -142,7 +142,7 @@ def _document(letter: DeadLetter) -> dict[str, object]:
         "subject": letter.subject,
         "sequence": letter.sequence,
         "reason": letter.why,
-        "readers": letter.copies,
+        "times": letter.copies,
         "now": _standing(letter),
         "bytes": len(letter.data),
         "content": content + ("…" if len(letter.data) > PREVIEW_BYTES else ""),

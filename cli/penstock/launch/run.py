@@ -11,16 +11,18 @@ from typing import Any
 from penstock_contracts.control import Session
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
-from penstock_runtime.errors import RuntimeFailure
+from penstock_runtime.errors import Halt, RuntimeFailure
 from penstock_runtime.log import Log, StreamLimits
 from penstock_runtime.version import code_hash
+from penstock_runtime.witness import Witness, keep
 
 from penstock.config.document import dump
-from penstock.errors import CannotRun, Interrupted
+from penstock.errors import CannotRun, Interrupted, ServiceHalted
 from penstock.launch.commands import command
 from penstock.launch.figures import Rate, figures
 from penstock.launch.finish import write_report
 from penstock.launch.health import Board, listen
+from penstock.launch.identity import begin, recognise
 from penstock.launch.operator import Operator, Wish
 from penstock.launch.paths import Running, SessionRecord
 from penstock.launch.plan import PROJECTIONS, Plan
@@ -81,6 +83,8 @@ class SessionRun:
                 self.view.say("the recorder did not write everything; the log has it all", "red")
             self._phase = "reporting"
             return await write_report(self.plan, log, self.board)
+        except Halt as error:
+            raise ServiceHalted(str(error)) from error
         except RuntimeFailure as error:
             raise CannotRun(str(error)) from error
         finally:
@@ -88,8 +92,10 @@ class SessionRun:
                 await log.close()
 
     async def _genesis(self, log: Log) -> None:
-        if self.plan.resume:
-            return  # the log holds it; services go on from their snapshots
+        if self.plan.resume:  # the log holds it; services go on from their snapshots
+            if not await recognise(log, self.plan.folder):
+                self.view.say("this session had no witness of its log; the log is taken as it is", "yellow")
+            return
         await log.declare(StreamLimits())
         await log.write_session(
             Session(
@@ -101,6 +107,7 @@ class SessionRun:
                 config=dump(self.plan.document),
             )
         )
+        await begin(log, self.plan.folder)
 
     async def _trade(self, log: Log, servers: Servers, supervisor: Supervisor) -> bool:
         """Trade until the session's end; False when the operator wanted it drained."""
@@ -111,6 +118,7 @@ class SessionRun:
             "wish": self._until_wish(log),
             "database": self._projections(servers, supervisor),
             "view": self._draw(supervisor),
+            "witness": keep(log, Witness(self.plan.folder.path)),
         }
         tasks = {name: asyncio.create_task(each, name=name) for name, each in work.items()}
         self._operator.listening = True
@@ -178,6 +186,7 @@ class SessionRun:
             "PENSTOCK_NATS_URL": nats_url,
             "PENSTOCK_POSTGRES_URL": postgres_url,
             "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
+            "PENSTOCK_WITNESS_DIR": str(self.plan.folder.path),
         }
         return service_spec(module, name, environment, self.plan.folder.logs)
 

@@ -283,7 +283,10 @@ async def keep(log: Log, witness: Witness) -> None:
             now = None  # away: readers and writers wait for it as well
         if before is not None and before != known.last:
             known = replace(known, last=before)
-            witness.write(known)
+            try:
+                witness.write(known)
+            except OSError as error:  # an older witness still holds; trading does not end for it
+                _log.warning("witness_not_written", error=str(error))
         before = now
         await asyncio.sleep(INTERVAL_S)
 

@@ -1,7 +1,8 @@
 """Dead letters: messages of md, feat and sig that a reader could not decode, kept with the reason.
 
-Each reader that passed a message over leaves a copy; those of one message are told as one letter. Nothing
-here ever writes to the partition's own stream (`docs/adr/0008-dead-letters.md`).
+The stage after the message's producer leaves a copy whenever it passes the message over, after a restart
+again; copies of one message are told as one letter. Nothing here ever writes to the partition's own stream
+(`docs/adr/0008-dead-letters.md`).
 """
 
 from collections.abc import AsyncIterator
@@ -44,7 +45,7 @@ class DeadLetter:
     headers: dict[str, str]
     data: bytes
     copies: int = 1
-    """Readers that passed it over."""
+    """How often it was passed over."""
     retried_as: int = 0
     """Number of the message that a retry made of it; 0 before."""
 

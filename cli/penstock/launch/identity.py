@@ -1,0 +1,30 @@
+"""Whether a session that goes on has the log that it had: asked before any service starts."""
+
+from penstock_runtime.log import Log
+from penstock_runtime.witness import Witness, check, describe
+
+from penstock.errors import CannotRun
+from penstock.launch.paths import SessionFolder
+
+
+async def begin(log: Log, folder: SessionFolder) -> None:
+    """Describe the log of a session that has just begun. CannotRun when that cannot be written."""
+    witness = Witness(folder.path)
+    try:
+        witness.write(await describe(log, folder.session_id))
+    except OSError as error:
+        raise CannotRun(f"{witness.path}: {error.strerror or error}") from error
+
+
+async def recognise(log: Log, folder: SessionFolder) -> bool:
+    """Compare the log with its witness; False when the session had none, and has one now.
+
+    LogLost when it is another or ends too early, LogAgedOut when its beginning is no longer kept.
+    """
+    witness = Witness(folder.path)
+    known = witness.read()
+    if known is None:
+        await begin(log, folder)
+        return False
+    await check(log, known, witness.snapshots())
+    return True
