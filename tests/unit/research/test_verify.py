@@ -285,3 +285,15 @@ def test_columns_are_compared_bit_by_bit() -> None:
     other = replace(was, ts=np.array([int(was.ts[0]) ^ 1 << 40], dtype=np.int64))
     found = diverges(TOY.altered("feat", position, other).verify())
     assert [each.field for each in found.fields] == ["ts[0]"]
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+@pytest.mark.parametrize("producer", PLACES)
+def test_an_end_that_counts_other_outputs_than_there_are_is_found(producer: str, more: int) -> None:
+    counted = TOY.ended
+    counted[producer] += more
+    found = diverges(verify_session(TOY.stages(), TOY.families, ended=counted))
+    assert found.producer == producer
+    assert f"counts {counted[producer]} " in found.why
+    del counted[producer]
+    assert diverges(verify_session(TOY.stages(), TOY.families, ended=counted)).producer == producer
