@@ -14,6 +14,8 @@ BATCHED_PER_S, SINGLE_PER_S = 50_000, 5_000
 STARTUP_S = 5.0
 SERVICE_MB, FUSED_MB, SEPARATE_MB, GROWTH_MB = 150.0, 500.0, 1_200.0, 1.0
 OPEN = ("--profile", "open")
+Samples = list[tuple[float, float]]
+"""Minutes since the start, and megabytes."""
 
 
 def symbols(count: int) -> str:
@@ -123,7 +125,7 @@ def memory(folder: Path, *, quick: bool) -> list[Figure]:
         fused = topology == "fused"
         strategy = ["--strategy", "ma_cross:fast=5,slow=20"]
         arguments = [*synthetic(10, 1_000, 60 * minutes), *strategy, *(["--fused"] if fused else [])]
-        samples = run(arguments, folder / topology.split()[0], sample_memory=True).rss_mb
+        samples = lasting(run(arguments, folder / topology.split()[0], sample_memory=True).rss_mb)
         peaks = {name: max(value for _, value in rows) for name, rows in samples.items()}
         growth = {name: slope(rows[len(rows) // 2 :]) for name, rows in samples.items()}
         services = {name: peak for name, peak in peaks.items() if name not in {"nats-server", "postgres"}}
@@ -145,6 +147,12 @@ def memory(folder: Path, *, quick: bool) -> list[Figure]:
                 Figure(f"memory, largest service ({largest})", services[largest], "MB", "below", SERVICE_MB)
             )
     return figures
+
+
+def lasting(samples: dict[str, Samples]) -> dict[str, Samples]:
+    """The processes that live as long as the session: those that only prepare something are left out."""
+    longest = max(len(rows) for rows in samples.values())
+    return {name: rows for name, rows in samples.items() if 2 * len(rows) > longest}
 
 
 def slope(rows: Sequence[tuple[float, float]]) -> float:

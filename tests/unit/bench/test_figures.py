@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from bench.figures import Bound, Figure, amount, of_repeats, spread, table
-from bench.sessions import slope
+from bench.sessions import lasting, slope
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_the_table_says_which_figures_are_reached() -> None:
 def test_growth_is_the_slope_of_the_samples() -> None:
     assert slope([(0.0, 100.0), (1.0, 102.0), (2.0, 104.0)]) == pytest.approx(2.0)
     assert slope([(1.0, 100.0)]) == 0.0
+
+
+def test_processes_that_only_prepare_something_are_left_out_of_the_memory() -> None:
+    rows = [(float(minute), 50.0) for minute in range(10)]
+    assert list(lasting({"risk": rows, "initdb": rows[:2], "recorder": rows[2:]})) == ["risk", "recorder"]
