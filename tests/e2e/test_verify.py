@@ -39,7 +39,7 @@ def test_a_session_replays_from_its_log_and_a_changed_configuration_is_named(
     (folder / "config.json").write_text(json.dumps(document))
     changed = user.run("verify", folder.name)
     assert changed.returncode == 1
-    assert "execution.paper.slippage_bps was changed" in changed.stderr
+    assert "changed: execution.paper.slippage_bps" in changed.stderr
 
     shutil.rmtree(folder / "jetstream")
     lost = user.run("verify")

@@ -138,9 +138,9 @@ def _same_config(folder: SessionFolder, ends: Ends) -> None:
     document, began = document_of(folder), json.loads(ends.genesis.config)
     if config_hash(document) == config_hash(began):
         return
-    path = next(iter(_changed("", began, document)), "")
+    changed = ", ".join(_changed("", began, document))
     raise CommandError(
-        f"{folder.config} is not what session {folder.session_id} began under: {path} was changed",
+        f"{folder.config} is not what session {folder.session_id} began under; changed: {changed}",
         hint="the session replays under the configuration in its log; resuming it would halt",
     )
 
