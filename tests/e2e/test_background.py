@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from e2e.conftest import User
 
@@ -44,3 +45,18 @@ def test_without_a_session_a_halt_is_written_to_the_kill_file(user: User) -> Non
     halted = user.run("halt", "--reason", "before all")
     assert halted.returncode == 0
     assert (user.folder / ".penstock" / "kill.txt").read_text() == "before all\n"
+
+
+def test_a_session_whose_log_was_lost_is_not_replaced_by_a_new_one(user: User) -> None:
+    assert user.run("up", "--strategy", "ma_cross:fast=2,slow=5").returncode == 0
+    assert user.run("down").returncode == 0
+    first = user.record()["session_id"]
+    shutil.rmtree(user.folder / ".penstock" / "sessions" / first / "jetstream")
+    for _ in range(2):
+        refused = user.run("up")
+        assert refused.returncode == 70, refused.stdout
+        assert "was lost" in refused.stderr
+        assert user.record()["session_id"] == first
+    assert user.run("up", "--fresh").returncode == 0
+    assert user.record()["session_id"] != first
+    assert user.run("down", "--flatten").returncode == 0

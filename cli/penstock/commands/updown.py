@@ -43,7 +43,7 @@ def up(
     fused: options.Fused = False,
     api_port: options.ApiPort = None,
 ) -> None:
-    """Trade on paper in the background; goes on with the last session if it was only drained.
+    """Trade on paper in the background; goes on with the last session unless that has ended.
 
     Takes the flags of `penstock paper`. Look with `penstock status`, end with `penstock down`. Exit codes as
     those of `penstock paper`, for what goes wrong while it starts.

@@ -93,9 +93,11 @@ def seed_of(ingest: IngestConfig) -> int | None:
 
 
 def resumable(data_dir: DataDir) -> SessionFolder | None:
-    """The last session, if it can go on."""
+    """The last session, unless it has ended. One that failed goes on too, or says again why it cannot:
+    a new session in its place would hide the positions that it left.
+    """
     folder = data_dir.last_session()
-    return folder if folder is not None and folder.read().status not in {"ended", "failed"} else None
+    return folder if folder is not None and folder.read().status != "ended" else None
 
 
 def _resumable(data_dir: DataDir, session_id: str | None) -> SessionFolder:

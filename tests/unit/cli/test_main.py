@@ -8,7 +8,9 @@ from penstock import __version__
 from penstock.commands.updown import _arguments
 from penstock.main import app, run, with_resume_value
 
-COMMANDS = ["paper", "up", "down", "status", "logs", "halt", "resume", "flatten", "doctor", "validate"]
+COMMANDS = [
+    "paper", "up", "down", "status", "logs", "halt", "resume", "flatten", "doctor", "validate", "verify",
+]  # fmt: skip
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
