@@ -85,9 +85,15 @@ class StageCore:
                 await reader.stop()
 
     @property
-    def inputs_read(self) -> bool:
-        """Whether everything that the log held a moment ago was taken."""
-        return all(reader.at_tail for reader in self._readers.values())
+    def idle(self) -> bool | None:
+        """Whether the log holds nothing that may be taken next; None until the log has said.
+
+        What other families hold of an interval that has not begun here may lie there, and does not count.
+        """
+        reader = self._readers[self.driver.wants]
+        if reader.at_tail:
+            return True
+        return False if reader.backlog else None
 
     @property
     def backlog(self) -> int:
@@ -122,7 +128,7 @@ class StageCore:
     def feed(self, most: int) -> int:
         """Take up to `most` messages, of the family that is wanted each time. Returns how many there were.
 
-        Raises UnreadableHalt for an unreadable message of ord, ven or ctl.
+        Raises UnreadableHalt for an unreadable message of ord, ven or ctl, or end of an interval.
         """
         driver = self.driver
         fed = 0
@@ -135,7 +141,8 @@ class StageCore:
             try:
                 message = delivered.decode()
             except UnreadableMessage as error:
-                if delivered.family in ("ord", "ven", "ctl"):
+                # Without the end of an interval everything would wait for it, for ever and in silence.
+                if delivered.family in ("ord", "ven", "ctl") or delivered.kind in ("done", "mark"):
                     raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
                 self._observer.unreadable(delivered, error)
                 continue

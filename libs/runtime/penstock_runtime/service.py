@@ -79,7 +79,7 @@ class StageService:
             return LogReader(self._log, families, cursor, wake=self._wake, arrived=arrived)
 
         await self._core.start(epoch, snapshot, open_reader)
-        if snapshot is not None and snapshot.code_hash != code_hash() and not self._core.inputs_read:
+        if snapshot is not None and snapshot.code_hash != code_hash() and not await self._drained():
             raise Halt(
                 f"{self.name}: the snapshot was made by other code ({snapshot.code_hash}, this is "
                 f"{code_hash()}) and the log holds messages after it: start that code again, let it drain "
@@ -87,6 +87,13 @@ class StageService:
             )
         self.health.state = "catching up"
         _log.info("started", restored=snapshot is not None, mark=self._driver.last_mark)
+
+    async def _drained(self) -> bool:
+        """Whether the log holds nothing that the stage could take after its snapshot."""
+        # Polled: what was read already comes once more, and wakes nobody.
+        while (idle := self._core.idle) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return idle
 
     def stop(self) -> None:
         """Stop after what was read is published and confirmed."""

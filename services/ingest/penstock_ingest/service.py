@@ -11,11 +11,12 @@ import structlog
 from penstock_contracts.base import Message
 from penstock_contracts.codec import rows_of
 from penstock_contracts.control import Claim, Command, Session
+from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.interval import Done
 from penstock_contracts.market import BarBatch, Mark, QuoteBatch, RowQuarantined, TradeBatch
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime import failpoints
-from penstock_runtime.errors import Superseded, Unavailable
+from penstock_runtime.errors import Superseded, Unavailable, UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.consumer import OrderedConsumer
@@ -203,7 +204,10 @@ class IngestService:
             )
 
     def _admit(self, delivered: Delivered) -> None:
-        command = delivered.decode()
+        try:
+            command = delivered.decode()
+        except UnreadableMessage as error:
+            raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
         if not isinstance(command, Command) or command.command_id in self._seen_commands:
             return
         self._seen_commands.add(command.command_id)
