@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?= --source synthetic --duration 2m
+ROUNDS ?= 0
 
 SOURCES := libs services research cli
-CHECKED := $(wildcard $(SOURCES) bench tests tools)
+CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper test test-unit check format-check lint types imports schema-drift budgets \
+.PHONY: help env dev-env paper faults test test-unit check format-check lint types imports schema-drift budgets \
         format schemas bench lock clean
 
 help: ## Show this list
@@ -56,6 +57,9 @@ bench: dev-env ## Measure; the results are written below bench/
 
 test: dev-env ## Run every test
 	$(BIN)/python -m pytest -ra $(TEST_ARGS)
+
+faults: dev-env ## Kill, cut off, fill up; ROUNDS=300 random kills, without: every fault once
+	$(BIN)/python -m faults --rounds $(ROUNDS) $(FAULTS_ARGS)
 
 test-unit: dev-env ## Run the tests that need no server
 	$(BIN)/python -m pytest -ra -m "not servers" tests/unit tests/architecture $(TEST_ARGS)

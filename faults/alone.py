@@ -1,0 +1,293 @@
+"""Trials with a session of their own: what they do to it, it does not survive, or not unchanged."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock_contracts import headers, subjects
+from penstock_runtime.embedded import EmbeddedPostgres
+from penstock_runtime.log.connection import DEAD_LETTERS
+
+from faults import acts, market
+from faults.evidence import read
+from faults.invariants import LOG_INVARIANTS
+from faults.world import Terms, Unexpected, World
+
+HALT = 70
+STAGES = ("features", "strategy", "risk", "execution")
+
+
+class NotHere(Exception):
+    """This machine cannot do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a trial takes place."""
+
+    folder: Path
+    bars: Path
+    postgres: EmbeddedPostgres
+    seed: int
+    quick: bool
+
+    def world(self, plant: str = "", plant_in: str = "") -> World:
+        """A session on the replay."""
+        return World.of(self.folder / "data", Terms(market.replay(self.bars), plant, plant_in), self.postgres)
+
+
+Alone = Callable[[Ground], Awaitable[None]]
+"""Raises Unexpected or NotHere."""
+
+
+async def _halts(world: World, names: tuple[str, ...], *words: str, timeout_s: float = 45) -> None:
+    codes = await world.until_ended(names, timeout_s)
+    for name, code in codes.items():
+        said = world.said(name)
+        if code != HALT or not any(each in said for each in words):
+            raise Unexpected(f"{name} ended with {code}, and said {said[-300:]!r}, not one of {words}")
+
+
+# --- Row 6 --------------------------------------------------------------------------------------------
+
+
+async def volume_lost(ground: Ground) -> None:
+    """The log's volume is gone: every service halts, running or started anew, and nothing trades."""
+    world = ground.world()
+    try:
+        await world.start()
+        await world.watch.more_fills(5)
+        await world.nats.kill()
+        shutil.rmtree(world.nats.store_dir)
+        await world.nats.start()
+        producers = (*STAGES, "ingest")
+        await _halts(world, producers, "is gone", "was lost", "holds no session")
+        for name in producers:
+            await world.again(name)
+        await _halts(world, producers, "holds no session", "was lost")
+    finally:
+        await world.stop()
+
+
+async def tail_lost(ground: Ground) -> None:
+    """The log comes back as it was some seconds ago: whoever read more halts."""
+    world = ground.world()
+    saved = ground.folder / "saved"
+    try:
+        await world.start()
+        await world.watch.more_fills(5)
+        acts.freeze(world.nats.pid, on=True)
+        shutil.copytree(world.nats.store_dir, saved)
+        acts.freeze(world.nats.pid, on=False)
+        await world.watch.more_fills(20)
+        orders = world.watch.orders
+        await world.nats.kill()
+        shutil.rmtree(world.nats.store_dir)
+        shutil.move(saved, world.nats.store_dir)
+        await world.nats.start()
+        await _halts(world, STAGES, "was lost", "is gone", "holds another message")
+        if world.watch.orders > orders:
+            raise Unexpected("orders were approved on a log that had lost its tail")
+    finally:
+        await world.stop()
+
+
+async def snapshots_lost(ground: Ground) -> None:
+    """The snapshots are gone: killed stages come back from the log alone, to the same state."""
+    world = ground.world()
+    try:
+        await world.start()
+        await world.watch.more_fills(20)
+        await world.log.js.delete_object_store(f"SNAPSHOTS-{world.log.partition}")
+        for name in STAGES:
+            await world.kill(name)
+        await world.ready()
+        await world.watch.more_fills(5)
+        await world.end()
+        await _sound(world)
+    finally:
+        await world.stop()
+
+
+async def _sound(world: World) -> None:
+    evidence = await read(world.log, world.plan.document)
+    if evidence.outputs != evidence.expected:
+        raise Unexpected("the log holds other outputs than the chained stages make")
+    _invariants(evidence)
+
+
+def _invariants(evidence: object) -> None:
+    found = [f"{name}: {text}" for name, check in LOG_INVARIANTS.items() for text in check(evidence)]  # type: ignore[arg-type]
+    if found:
+        raise Unexpected("; ".join(found[:5]))
+
+
+# --- Row 16 -------------------------------------------------------------------------------------------
+
+
+def _flows(producer: str) -> Alone:
+    async def trial(ground: Ground) -> None:
+        world = ground.world("poison", producer)
+        try:
+            await world.start()
+            async with asyncio.timeout(60):
+                while not (letters := (await world.log.js.stream_info(DEAD_LETTERS)).state.messages):
+                    await asyncio.sleep(0.1)
+            await world.watch.more_fills(5)
+            await world.end()
+            if letters != 1:
+                raise Unexpected(f"one message was poison, {letters} dead letters were kept")
+            evidence = await read(world.log, world.plan.document)
+            _invariants(evidence)
+        finally:
+            await world.stop()
+
+    return trial
+
+
+def _stops(producer: str, readers: tuple[str, ...], plant: str = "poison") -> Alone:
+    async def trial(ground: Ground) -> None:
+        world = ground.world(plant, producer)
+        try:
+            await world.start()
+            await _halts(world, readers, "Invalid JSON", "not a message", timeout_s=60)
+        finally:
+            await world.stop()
+
+    return trial
+
+
+async def poison_ctl(ground: Ground) -> None:
+    """A command that cannot be read stops ingest, and with it everything."""
+    world = ground.world()
+    try:
+        await world.start()
+        await world.watch.more_fills(5)
+        subject = subjects.subject(world.log.partition, "ctl", 1, "command")
+        block = headers.unnumbered("penstock.control.command.v1", "c-poison", 1, partition=0, source="faults")
+        await world.log.js.publish(subject, b"{not json", headers=headers.parse(block))
+        await _halts(world, ("ingest",), "p0.ctl.v1.command")
+    finally:
+        await world.stop()
+
+
+# --- Rows 5, 17 and 20 --------------------------------------------------------------------------------
+
+
+async def disk_full(ground: Ground) -> None:
+    """The database's disk is full: trading goes on; with room again everything is recorded."""
+    disk = ground.folder / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300m", "none", str(disk)],  # noqa: S607
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode:
+        raise NotHere(f"a small disk cannot be mounted: {mounted.stderr.decode().strip()}")
+    postgres = EmbeddedPostgres(disk / "postgres")
+    world = World.of(ground.folder / "data", Terms(market.replay(ground.bars)), postgres)
+    try:
+        await world.start()
+        await world.watch.more_fills(5)
+        ballast = disk / "ballast"
+        _fill(ballast)
+        await world.watch.more_fills(20)
+        ballast.unlink()
+        if not postgres.running:
+            await postgres.kill()
+            await postgres.start()
+        await world.end()
+        await _sound(world)
+    finally:
+        await world.stop()
+        await postgres.stop()
+        subprocess.run(["umount", str(disk)], check=False)  # noqa: S607
+
+
+def _fill(ballast: Path) -> None:
+    with ballast.open("wb", buffering=0) as opened:
+        for size in (1 << 20, 1 << 12, 1 << 8):
+            try:
+                while opened.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
+async def overtaken(ground: Ground) -> None:
+    """What a stage has not read yet is discarded: it halts, it does not go on with a hole."""
+    settings = (*market.live(ground.seed), "ingest.synthetic.rate=2000")
+    terms = Terms(settings, stream_bytes=2 << 20)
+    world = World.of(ground.folder / "data", terms, ground.postgres)
+    try:
+        await world.start()
+        await world.watch.until(lambda: world.watch.marks > 10, 30, "marks")
+        pid = await world.alive("features")
+        acts.freeze(pid, on=True)
+        at = world.watch.sequence
+        while (await world.log.js.stream_info(world.log.stream)).state.first_seq <= at:
+            await asyncio.sleep(0.5)
+        acts.freeze(pid, on=False)
+        await _halts(world, ("features",), "aged out", "is gone", "missing", "was lost", timeout_s=60)
+    finally:
+        await world.stop()
+
+
+async def upgrade(ground: Ground) -> None:
+    """Other code refuses an unread tail and says how to drain it; after a drain it goes on."""
+    world = ground.world()
+    try:
+        await world.start()
+        await world.watch.more_fills(20)
+        world.plant("strategy", "other_code")
+        await world.kill("strategy")
+        await _halts(world, ("strategy",), "made by other code")
+        world.plant("strategy", "")
+        await world.again("strategy")
+        await world.watch.more_fills(5)
+        for name in ("ingest", *STAGES, *STAGES):  # the second time for what the first brought about
+            await world.kill(name, signal.SIGTERM)
+            await _restart(world, name)
+        for name in STAGES:
+            await world.kill(name, signal.SIGTERM)
+            world.plant(name, "other_code")
+        for name in STAGES:
+            await world.again(name)
+        await asyncio.sleep(2.0)
+        await world.again("ingest")
+        await world.watch.more_fills(5)
+        await world.end()
+        await _sound(world)
+    finally:
+        await world.stop()
+
+
+async def _restart(world: World, name: str) -> None:
+    if name == "ingest":
+        await asyncio.sleep(1.0)  # the stages work off what it had released
+        return
+    await world.again(name)
+    await asyncio.sleep(1.0)
+
+
+TRIALS: dict[str, Alone] = {
+    "volume_lost": volume_lost,
+    "tail_lost": tail_lost,
+    "snapshots_lost": snapshots_lost,
+    "poison_feat": _flows("features"),
+    "poison_sig": _flows("strategy"),
+    "poison_ord": _stops("risk", ("execution",)),
+    "poison_ven": _stops("execution", ("risk", "strategy")),
+    "poison_ctl": poison_ctl,
+    "poison_done": _stops("features", ("strategy",), "poison_done"),
+    "disk_full": disk_full,
+    "overtaken": overtaken,
+    "upgrade": upgrade,
+}
+"""By name, as the table of rows gives it."""
+LONG = frozenset({"overtaken"})
+"""Those that wait for what takes half a minute; left out of the quick run."""
