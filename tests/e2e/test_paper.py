@@ -140,3 +140,16 @@ def test_what_is_wrong_gives_one_line_and_starts_nothing(user: User, arguments: 
     assert ended.stderr.startswith(f"error: {said}")
     assert len(ended.stderr.strip().splitlines()) == 1
     assert not (user.folder / ".penstock").exists()
+
+
+def test_a_standby_of_risk_takes_over_and_changes_nothing(user: User, tmp_path: Path) -> None:
+    bars = write_bars(tmp_path / "btc-perp-1m.csv", 1500)
+    expected = run_chained(resolved(f"replay:{bars}", f'run.strategies=["{STRATEGY}"]').document)
+    process = user.start(*replay(bars, "--standby", "risk"))
+    read_until(process, r"fills \d\d")
+    copies = [each for each in psutil.Process(process.pid).children() if "penstock_risk" in each.cmdline()]
+    assert len(copies) == 2
+    os.kill(copies[0].pid, signal.SIGKILL)
+    code, said = finish(process)
+    assert code == 0, said
+    assert user.report()["fills_hash"] == expected.fills_hash

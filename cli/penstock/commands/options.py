@@ -108,6 +108,13 @@ Fused = Annotated[
         "--fused", rich_help_panel=PLACE, help="All stages in one process: the same messages, faster."
     ),
 ]
+Standby = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--standby", metavar="STAGE", rich_help_panel=PLACE,
+        help="Run a second copy of risk or execution that takes over at once; repeatable.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DATA_DIR, OUT_DIR = DEFAULT_DATA_DIR, DEFAULT_OUT_DIR

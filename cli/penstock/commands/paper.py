@@ -43,6 +43,7 @@ def paper(
         ),
     ] = None,
     fused: options.Fused = False,
+    standby: options.Standby = None,
     api_port: options.ApiPort = None,
     detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
 ) -> None:
@@ -57,7 +58,13 @@ def paper(
         source, instrument, instruments, columns, time_format, speed, duration, strategy, capital, api_port
     )
     chosen = options.config_options(market, profile, config, settings)
-    place = Place(DataDir.at(data_dir), out.expanduser().absolute(), fused=fused, detached=detached)
+    place = Place(
+        DataDir.at(data_dir),
+        out.expanduser().absolute(),
+        fused=fused,
+        standby=tuple(standby or ()),
+        detached=detached,
+    )
     if resume is None:
         plan = new_plan(chosen, place, os.environ)
     else:

@@ -41,6 +41,7 @@ def up(
         bool, typer.Option("--fresh", rich_help_panel=options.PLACE, help="Start a new session in any case.")
     ] = False,
     fused: options.Fused = False,
+    standby: options.Standby = None,
     api_port: options.ApiPort = None,
 ) -> None:
     """Trade on paper in the background; goes on with the last session unless that has ended.
@@ -52,7 +53,13 @@ def up(
         source, instrument, instruments, columns, time_format, speed, duration, strategy, capital, api_port
     )
     chosen = options.config_options(market, profile, config, settings)
-    place = Place(DataDir.at(data_dir), out.expanduser().absolute(), fused=fused, detached=True)
+    place = Place(
+        DataDir.at(data_dir),
+        out.expanduser().absolute(),
+        fused=fused,
+        standby=tuple(standby or ()),
+        detached=True,
+    )
     last = None if fresh else resumable(place.data_dir)
     if last is None:
         new_plan(chosen, place, os.environ)  # what is wrong with it is told here, not in a log file

@@ -10,6 +10,8 @@ from penstock_runtime.health import health_subject
 from penstock_runtime.log import Log
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from penstock.launch.plan import STANDBY
+
 _log = structlog.get_logger(__name__)
 
 STALE_S = 5.0
@@ -71,8 +73,9 @@ class Board:
 
     def view(self, service: str) -> dict[str, Any]:
         """What a stage describes, by itself or fused with others; empty until it was heard."""
-        if (report := self.reports.get(service)) is not None:
-            return report.view
+        copies = [self.reports[each] for each in (service, service + STANDBY) if each in self.reports]
+        if copies:
+            return max(copies, key=lambda report: report.mark).view
         fused = self.reports.get("fused")
         view = fused.view.get(service) if fused is not None else None
         return view if isinstance(view, dict) else {}

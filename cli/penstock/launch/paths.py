@@ -59,6 +59,7 @@ class SessionRecord(BaseModel):
     strategies: tuple[str, ...]
     out: Path
     fused: bool = False
+    standby: tuple[str, ...] = ()
     status: str = "running"
     """`running`, `ended` (with a report), `stopped` (drained; can go on), `failed`."""
     stop_reason: str = ""

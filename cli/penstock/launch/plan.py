@@ -13,6 +13,14 @@ PROJECTIONS = ("recorder", "api")
 """They need the database; the others trade without it."""
 
 
+STANDBY = "-standby"
+
+
+def standby_name(service: str) -> str:
+    """What the second copy of a service is called."""
+    return service + STANDBY
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A resolved session and where it runs."""
@@ -31,6 +39,8 @@ class Plan:
     seed: int | None = None
     """Of the synthetic market; None where there is none."""
     fused: bool = False
+    standby: tuple[str, ...] = ()
+    """Stages of which a second copy runs, ready to take over."""
     resume: bool = False
     detached: bool = False
 
@@ -44,7 +54,8 @@ class Plan:
         """Service and module of each process that trades."""
         if self.fused:
             return (("fused", "penstock.fused"),)
-        return tuple((name, f"penstock_{name}") for name in STAGES)
+        stages = tuple((name, f"penstock_{name}") for name in STAGES)
+        return (*stages, *((standby_name(name), f"penstock_{name}") for name in self.standby))
 
     @property
     def api_url(self) -> str:

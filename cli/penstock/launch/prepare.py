@@ -19,6 +19,8 @@ from penstock.errors import CommandError, ConfigError
 from penstock.launch.paths import DataDir, SessionFolder
 from penstock.launch.plan import Plan
 
+STANDBYS = ("risk", "execution")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -27,7 +29,15 @@ class Place:
     data_dir: DataDir
     out: Path
     fused: bool = False
+    standby: tuple[str, ...] = ()
     detached: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.standby:
+            if name not in STANDBYS:
+                raise ConfigError(f"--standby {name}: only {' and '.join(STANDBYS)} have a standby")
+        if self.standby and self.fused:
+            raise ConfigError("--standby: fused stages are one process; leave --fused or --standby out")
 
 
 def new_session_id(now_ns: int) -> str:
@@ -52,6 +62,7 @@ def new_plan(options: ConfigOptions, place: Place, environment: Mapping[str, str
         speed=resolved.ingest.speed_factor,
         seed=seed_of(resolved.ingest),
         fused=place.fused,
+        standby=place.standby,
         detached=place.detached,
     )
 
@@ -78,6 +89,7 @@ def resumed_plan(session_id: str | None, options: ConfigOptions, place: Place) -
         speed=ingest.speed_factor,
         seed=seed_of(ingest),
         fused=record.fused,
+        standby=record.standby,
         resume=True,
         detached=place.detached,
     )

@@ -25,7 +25,7 @@ from penstock.launch.health import Board, listen
 from penstock.launch.identity import begin, recognise
 from penstock.launch.operator import Operator, Wish
 from penstock.launch.paths import Running, SessionRecord
-from penstock.launch.plan import PROJECTIONS, Plan
+from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
 from penstock.launch.servers import Servers
 from penstock.launch.supervisor import Supervisor, service_spec
 from penstock.launch.view import SessionView
@@ -187,6 +187,7 @@ class SessionRun:
             "PENSTOCK_POSTGRES_URL": postgres_url,
             "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
             "PENSTOCK_WITNESS_DIR": str(self.plan.folder.path),
+            "PENSTOCK_STANDBY": str(name.endswith(STANDBY)).lower(),
         }
         return service_spec(module, name, environment, self.plan.folder.logs)
 
@@ -206,6 +207,7 @@ class SessionRun:
             strategies=plan.strategies,
             out=plan.out,
             fused=plan.fused,
+            standby=plan.standby,
         )
         folder.write(record)
         return record
