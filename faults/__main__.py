@@ -129,7 +129,8 @@ class Run:
         """What is written to the results file."""
         lines = list(self.lines.values())
         strikes = [each for line in lines for each in line.strikes]
-        whole = figures(sum(each.rounds for each in lines), strikes)
+        recovered_s = [each for line in lines for each in line.recovered_s]
+        whole = figures(sum(each.rounds for each in lines), strikes, recovered_s)
         return {
             "seed": self.seed,
             "rounds_wanted": self.rounds,

@@ -123,6 +123,7 @@ async def spoken(world: World) -> None:
         "all producers speak again",
     )
     await world.ready()
+    world.recovered.append((world.row, time.monotonic() - since))
 
 
 # --- Row 5: the database ------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ async def _trades_on(world: World) -> None:
 
 
 async def _recorder_follows(world: World) -> None:
-    since = time.time_ns()
+    since, began = time.time_ns(), time.monotonic()
     mark = world.board.mark
 
     def caught_up() -> bool:
@@ -164,6 +165,7 @@ async def _recorder_follows(world: World) -> None:
         return report is not None and report.ts > since and report.mark >= mark
 
     await world.watch.until(caught_up, 60, "the recorder catches up")
+    world.recovered.append((world.row, time.monotonic() - began))
 
 
 # --- Rows 7 and 8: copies -----------------------------------------------------------------------------

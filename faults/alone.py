@@ -150,11 +150,14 @@ def _flows(producer: str) -> Alone:
 
 
 def _stops(producer: str, readers: tuple[str, ...], plant: str = "poison") -> Alone:
+    """One of the readers halts; a stage that stops makes the others wait, so they may not get that far."""
+
     async def trial(ground: Ground) -> None:
         world = ground.world(plant, producer)
         try:
             await world.start()
-            await _halts(world, readers, "Invalid JSON", "not a message", timeout_s=60)
+            first = await world.first_end(readers, timeout_s=60)
+            await _halts(world, (first,), "Invalid JSON", "not a message")
         finally:
             await world.stop()
 

@@ -8,6 +8,7 @@ START_S = 1_640_995_200
 """2022-01-01T00:00:00Z."""
 MINUTE_S = 60
 
+ANY_PORT = "api.port=0"
 SETTINGS = (
     'run.strategies=["ma_cross:fast=2,slow=5,fraction=0.05", "ma_cross:fast=3,slow=8,fraction=0.05"]',
     # Ten thousand turns must not eat the capital up.
@@ -37,9 +38,9 @@ def write_bars(file: Path, bars: int, seed: int) -> Path:
 
 def replay(file: Path) -> tuple[str, ...]:
     """Settings of a session that replays a file as fast as the stages follow."""
-    return (f'ingest.sources=["replay:{file}"]', 'ingest.speed="max"', *SETTINGS)
+    return (f'ingest.sources=["replay:{file}"]', 'ingest.speed="max"', ANY_PORT, *SETTINGS)
 
 
 def live(seed: int) -> tuple[str, ...]:
     """Settings of a session on the invented market at 1x."""
-    return (f'ingest.sources=["synthetic:{seed}"]', 'ingest.speed="1x"', *LIVE_SETTINGS)
+    return (f'ingest.sources=["synthetic:{seed}"]', 'ingest.speed="1x"', ANY_PORT, *LIVE_SETTINGS)

@@ -21,6 +21,8 @@ class Line:
     rounds: int = 0
     failed: list[str] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
+    recovered_s: list[float] = field(default_factory=list)
+    """From when a server was back until everybody who needs it had gone on."""
     lost: int = 0
     duplicate: int = 0
     divergent: int = 0
@@ -44,6 +46,7 @@ class Line:
         self.rounds += done
         self.failed += [f"{job.name}: {text}" for job, text in outcome.failed if job.row == self.row.number]
         self.strikes += [each for each in outcome.strikes if each.row == self.row.number]
+        self.recovered_s += [seconds for row, seconds in outcome.recovered if row == self.row.number]
         verdict = outcome.verdict
         self.lost += verdict.lost
         self.duplicate += verdict.duplicate
@@ -57,7 +60,7 @@ class Line:
             "fault": self.row.fault,
             "expected": self.row.expected,
             "result": "passed" if self.passed else "failed" if self.run else "not run",
-            **figures(self.rounds, self.strikes),
+            **figures(self.rounds, self.strikes, self.recovered_s),
             "lost": self.lost,
             "duplicate": self.duplicate,
             "divergent": self.divergent,
@@ -67,9 +70,9 @@ class Line:
         }
 
 
-def figures(rounds: int, strikes: Sequence[Strike]) -> dict[str, Any]:
+def figures(rounds: int, strikes: Sequence[Strike], recovered_s: Sequence[float] = ()) -> dict[str, Any]:
     """Rounds, kills, and how long services took to be ready again."""
-    ready = sorted(each.ready_s for each in strikes if each.ready_s is not None)
+    ready = sorted([each.ready_s for each in strikes if each.ready_s is not None] + list(recovered_s))
     return {
         "rounds": rounds,
         "kills": len(strikes),

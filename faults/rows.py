@@ -49,9 +49,9 @@ class Row:
 
 
 def _kills(rounds: int, _rng: Random) -> list[Job]:
-    if not rounds:
-        return [Job(1, f"kill {each}", acts.kill_one(each)) for each in SERVICES]
     everything = [Job(1, "kill everything", acts.kill_everything)] * max(1, rounds // 50)
+    if not rounds:
+        return [*(Job(1, f"kill {each}", acts.kill_one(each)) for each in SERVICES), *everything]
     return [Job(1, "kill any", acts.kill_any)] * rounds + everything
 
 

@@ -42,6 +42,7 @@ class Outcome:
     """Jobs after which the session was not as expected: the session ends there."""
     strikes: list[Strike] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
+    recovered: list[tuple[int, float]] = field(default_factory=list)
     halt_ms: list[float] = field(default_factory=list)
     fills: int = 0
     marks: int = 0
@@ -62,6 +63,7 @@ async def under_load(
         outcome.verdict.add("harness", "".join(traceback.format_exception(error))[-2000:])
     finally:
         outcome.strikes, outcome.halt_ms = world.strikes.all, world.halt_ms
+        outcome.recovered = world.recovered
         await asyncio.shield(world.stop())
     return outcome
 

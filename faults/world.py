@@ -68,6 +68,8 @@ class World:
     """Whose fault is being worked; strikes are booked to it."""
     exits: list[tuple[str, int]] = field(default_factory=list)
     """Service and exit code of every process that was started again."""
+    recovered: list[tuple[int, float]] = field(default_factory=list)
+    """Row, and seconds from when a server was back until everybody who needs it had gone on."""
     halt_ms: list[float] = field(default_factory=list)
     """From each halt command to the trading state that it brought."""
     supervisor: Supervisor = field(init=False)
@@ -288,6 +290,16 @@ class World:
         """What a service wrote to its standard error and its log so far."""
         files = (self.plan.folder.logs / f"{name}{suffix}" for suffix in (".out", ".jsonl"))
         return "".join(file.read_text(errors="replace") for file in files if file.exists())
+
+    async def first_end(self, names: Sequence[str], timeout_s: float) -> str:
+        """The first of these services that ends for good. Unexpected when none does."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for name in names:
+                if self.supervisor.services[name].ended is not None:
+                    return name
+            await asyncio.sleep(0.05)
+        raise Unexpected(f"none of {', '.join(names)} ended within {timeout_s:.0f} s")
 
     async def until_ended(self, names: Sequence[str], timeout_s: float) -> dict[str, int]:
         """Exit codes of services that end for good. Unexpected when one goes on."""
