@@ -161,7 +161,8 @@ class LogReader:
             return True
         self.wake.clear()
         try:
-            await asyncio.wait_for(self.wake.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation (Python 3.11)
+                await self.wake.wait()
         except TimeoutError:
             return False
         return True
