@@ -76,7 +76,9 @@ class StageService:
 
         def open_reader(families: tuple[Family, ...], cursor: Cursor) -> LogReader:
             arrived = self._approval_arrived if families == ("ord",) else None
-            return LogReader(self._log, families, cursor, wake=self._wake, arrived=arrived)
+            # Our own outputs wake nobody: they are looked at when something else does, or at the next tick.
+            wake = self._wake if families[0] in self._driver.families else None
+            return LogReader(self._log, families, cursor, wake=wake, arrived=arrived)
 
         await self._core.start(epoch, snapshot, open_reader)
         if snapshot is not None and snapshot.code_hash != code_hash() and not await self._drained():
@@ -114,6 +116,7 @@ class StageService:
                 busy = core.read_back()
                 busy = core.feed(_BURST) > 0 or busy
                 core.pump()
+                self._log.flush()
                 if self._pending is None and time.monotonic() >= self._snapshot_at:
                     self._pending = core.snapshot(self._settings.config_hash, code_hash())
                 self._save_if_confirmed()

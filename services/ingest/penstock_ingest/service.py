@@ -5,10 +5,9 @@ import json
 import secrets
 import time
 from collections import deque
-from typing import Any
 
 import structlog
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_contracts.codec import rows_of
 from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.errors import UnreadableMessage
@@ -92,8 +91,9 @@ class IngestService:
     async def start(self) -> None:
         """Read what earlier writers wrote, claim, and take over. Raises Superseded when another won."""
         self._session_epoch = await self._log.genesis()
-        self._own = await self._reader(("md",))
-        self._control = await self._reader(("ctl",))
+        # Our own outputs wake nobody: they are looked at when something else does, or at the next tick.
+        self._own = await self._reader(("md",), None)
+        self._control = await self._reader(("ctl",), self._wake)
         if not self._stages_here:
             filters = [f"p{self._log.partition}.{PLACES[each].family}.*.done.>" for each in STAGES]
             self._done_consumer = await self._log.consumer(filters, self._wake.set)
@@ -110,8 +110,8 @@ class IngestService:
         self.health.state = "running"
         _log.info("claimed", epoch=epoch, mark=self._last.ts if self._last else 0, rows=self._released_after)
 
-    async def _reader(self, families: tuple[Any, ...]) -> LogReader:
-        reader = LogReader(self._log, families, Cursor(self._session_epoch), wake=self._wake)
+    async def _reader(self, families: tuple[Family, ...], wake: asyncio.Event | None) -> LogReader:
+        reader = LogReader(self._log, families, Cursor(self._session_epoch), wake=wake)
         await reader.start()
         return reader
 
@@ -162,6 +162,7 @@ class IngestService:
                     return
                 wait_s = self._release()
                 self._writer.pump()
+                self._log.flush()
                 if wait_s is None:
                     await self._wake.wait()
                 elif wait_s > 0:
@@ -195,11 +196,12 @@ class IngestService:
     def _read_own(self) -> None:
         own = self._own
         assert own is not None
-        while (delivered := own.poll()) is not None:
+        counter = own.counter("ingest")
+        while (delivered := own.poll()) is not None and counter.epoch == self._writer.epoch:
             self._writer.read_back(delivered)
-        if own.counter("ingest").epoch != self._writer.epoch:
+        if counter.epoch != self._writer.epoch:
             raise Superseded(
-                f"another ingest claimed the market data at {own.counter('ingest').epoch}; "
+                f"another ingest claimed the market data at {counter.epoch}; "
                 f"this one (epoch {self._writer.epoch}) writes no more"
             )
 

@@ -69,7 +69,15 @@ class LogClient(Client):
         super().__init__()
         self.sinks: dict[int, Sink] = {}
         """Of each tap, by the id of its subscription."""
-        for name in ("_pending", "_pending_data_size", "_flush_queue", "_process_msg", "_max_payload", "_ps"):
+        for name in (
+            "_pending",
+            "_pending_data_size",
+            "_flush_queue",
+            "_process_msg",
+            "_max_payload",
+            "_ps",
+            "_transport",
+        ):
             if not hasattr(self, name):
                 raise RuntimeError(f"this version of nats-py has no Client.{name}: pin the locked version")
         self._ps = LogParser(self)
@@ -116,6 +124,15 @@ class LogClient(Client):
         queue = self._flush_queue
         if queue is not None and queue.empty():
             queue.put_nowait(asyncio.get_running_loop().create_future())
+
+    def write_pending(self) -> None:
+        """Hand what was published to the socket now, instead of at the client's next turn of the loop.
+
+        What may be on its way is bounded by the writers' windows, so nothing waits for the socket here.
+        """
+        if self._pending_data_size and self.is_connected and self._transport is not None:
+            pending, self._pending, self._pending_data_size = self._pending, [], 0
+            self._transport.writelines(pending)
 
 
 async def _unused(message: Msg) -> None:

@@ -201,6 +201,10 @@ class Log:
         """Send a numbered output without waiting. OutboundBufferLimitError while disconnected."""
         self.client.publish_block(subject, block, payload)
 
+    def flush(self) -> None:
+        """Hand what was published to the socket now."""
+        self.client.write_pending()
+
     async def store_block(self, subject: str, block: bytes, payload: bytes) -> None:
         """Send a numbered output and wait until it is stored. Halt when the log refuses it."""
         try:
