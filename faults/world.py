@@ -68,6 +68,8 @@ class World:
     """Whose fault is being worked; strikes are booked to it."""
     exits: list[tuple[str, int]] = field(default_factory=list)
     """Service and exit code of every process that was started again."""
+    patience_s: float = READY_TIMEOUT_S
+    """How long a service may take to speak again."""
     recovered: list[tuple[int, float]] = field(default_factory=list)
     """Row, and seconds from when a server was back until everybody who needs it had gone on."""
     halt_ms: list[float] = field(default_factory=list)
@@ -251,11 +253,10 @@ class World:
                 raise Unexpected(f"{name} did not end within 15 s of {number.name}")
             await asyncio.sleep(0.005)
 
-    async def ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    async def ready(self) -> None:
         """Wait until every service that died has spoken again."""
-        await self.watch.until(
-            lambda: not self.strikes.waiting, timeout_s, f"{self.strikes.waiting} ready again"
-        )
+        what = f"{self.strikes.waiting} ready again"
+        await self.watch.until(lambda: not self.strikes.waiting, self.patience_s, what)
 
     def arm(self, name: str, failpoint: str, nth: int) -> None:
         """Have the next process of a service crash at a failpoint."""
