@@ -12,10 +12,10 @@ from penstock_contracts import headers, subjects
 from penstock_runtime.embedded import EmbeddedPostgres
 from penstock_runtime.log.connection import DEAD_LETTERS
 
-from faults import acts, market
+from faults import market
 from faults.evidence import read
 from faults.invariants import LOG_INVARIANTS
-from faults.world import Terms, Unexpected, World
+from faults.world import Terms, Unexpected, World, freeze
 
 HALT = 70
 STAGES = ("features", "strategy", "risk", "execution")
@@ -80,9 +80,9 @@ async def tail_lost(ground: Ground) -> None:
     try:
         await world.start()
         await world.watch.more_fills(5)
-        acts.freeze(world.nats.pid, on=True)
+        freeze(world.nats.pid, on=True)
         shutil.copytree(world.nats.store_dir, saved)
-        acts.freeze(world.nats.pid, on=False)
+        freeze(world.nats.pid, on=False)
         await world.watch.more_fills(20)
         orders = world.watch.orders
         await world.nats.kill()
@@ -230,11 +230,11 @@ async def overtaken(ground: Ground) -> None:
         await world.start()
         await world.watch.until(lambda: world.watch.marks > 10, 30, "marks")
         pid = await world.alive("features")
-        acts.freeze(pid, on=True)
+        freeze(pid, on=True)
         at = world.watch.sequence
         while (await world.log.js.stream_info(world.log.stream)).state.first_seq <= at:
             await asyncio.sleep(0.5)
-        acts.freeze(pid, on=False)
+        freeze(pid, on=False)
         await _halts(world, ("features",), "aged out", "is gone", "missing", "was lost", timeout_s=60)
     finally:
         await world.stop()

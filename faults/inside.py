@@ -47,4 +47,4 @@ def unconfirmed(file: Path) -> int:
     if not file.exists() or file.stat().st_size < LAYOUT.size:
         return 0
     _, made, confirmed = LAYOUT.unpack(file.read_bytes()[: LAYOUT.size])
-    return max(0, made - confirmed)
+    return max(0, int(made) - int(confirmed))

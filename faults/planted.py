@@ -148,7 +148,7 @@ def _poison(kinds: frozenset[str], *, among: bool) -> None:
     struck: list[int] = []
 
     def poisoned(self: NumberedWriter, *arguments: Any) -> Any:
-        output = put(self, *arguments)
+        output: Any = put(self, *arguments)
         due = output is not None and output.index >= POISONED_FROM and not struck
         if due and (output.subject.split(".")[3] in kinds) == among:
             output.payload = b"\xff\x00 not a message"

@@ -75,9 +75,9 @@ async def _work(world: World, jobs: deque[Job], rng: Random, outcome: Outcome, q
             job = jobs[0]
             world.row = job.row
             try:
-                await world.watch.more_fills()
+                await world.watch.more_fills(timeout_s=world.patience_s)
                 await job.act(world, rng, quick)
-                await world.watch.more_fills()
+                await world.watch.more_fills(timeout_s=world.patience_s)
             except (Unexpected, ServiceGone, TimeoutError) as error:
                 outcome.failed.append((jobs.popleft(), f"{error}; {world.state()}"))
                 return

@@ -13,7 +13,7 @@ from penstock.config.document import dump
 from penstock.config.load import ConfigOptions
 from penstock.launch.commands import command
 from penstock.launch.health import Board, listen
-from penstock.launch.paths import DataDir
+from penstock.launch.paths import DataDir, SessionRecord
 from penstock.launch.plan import PROJECTIONS, Plan
 from penstock.launch.prepare import Place, new_plan
 from penstock.launch.servers import STORE_BYTES
@@ -116,6 +116,7 @@ class World:
         folder.logs.mkdir(parents=True, exist_ok=True)
         (folder.path / "probes").mkdir()
         folder.config.write_text(dump(self.plan.document), encoding="utf-8")
+        folder.write(self._record())
         await self.nats.start()
         if not self.postgres.running:
             await self.postgres.start()
@@ -141,6 +142,20 @@ class World:
         modules = dict(self.plan.trading) | {each: f"penstock_{each}" for each in PROJECTIONS}
         self._specs = {each: self._spec(each, modules[each]) for each in self.names}
         await self.supervisor.start(list(self._specs.values()))
+
+    def _record(self) -> SessionRecord:
+        """What lets `penstock verify`, `dlq` and `logs` read a session that is kept."""
+        plan = self.plan
+        return SessionRecord(
+            session_id=plan.session.session_id,
+            created_at=time.time_ns(),
+            config_hash=plan.config_hash,
+            profile=plan.profile,
+            source=plan.source,
+            strategies=plan.strategies,
+            out=plan.out,
+            status="stopped",
+        )
 
     async def _listen(self, log: Log) -> None:
         async def recorder(_subject: str, _data: bytes) -> None:

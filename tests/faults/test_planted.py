@@ -1,4 +1,4 @@
-"""A harness that cannot fail is worth nothing: with a fault planted in the services it must find something."""
+"""A harness that cannot fail is worth nothing: with a fault planted in the services it must find it."""
 
 from __future__ import annotations
 
