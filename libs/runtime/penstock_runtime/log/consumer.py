@@ -6,6 +6,7 @@ compares it.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -40,9 +41,11 @@ class OrderedConsumer:
         stream: str,
         filters: list[str],
         wake: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._js, self._stream, self._filters = client, js, stream, filters
         self._wake = wake
+        self._clock = clock
         self.queue: deque[Raw] = deque()
         self.arrived: Callable[[str, bytes], None] | None = None
         """Called with subject and header block of each message as it arrives: a measurement."""
@@ -65,10 +68,14 @@ class OrderedConsumer:
 
         Raises LogLost when another message lies there, or none can; LogAgedOut when it is no longer kept.
         """
+        await self.begin(sequence, digest)
+        self._monitor = asyncio.create_task(self._watch(), name=f"consumer {self._filters[0]}")
+
+    async def begin(self, sequence: int, digest: str) -> None:
+        """Begin as `start` does; when to begin `again` is the caller's to see."""
         self._start_sequence = max(sequence, 1)
         self._last = (sequence, digest) if digest else (0, "")
         await self._create()
-        self._monitor = asyncio.create_task(self._watch(), name=f"consumer {self._filters[0]}")
 
     async def stop(self) -> None:
         """Stop delivering; the server forgets the consumer."""
@@ -129,7 +136,7 @@ class OrderedConsumer:
         self._expected = 1
         self._stalled = ""
         self._inbox = self._client.new_inbox()
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = self._clock()
         self._subscription = await self._client.tap(self._inbox, self._receive)
         info = await self._js.add_consumer(
             self._stream,
@@ -153,7 +160,7 @@ class OrderedConsumer:
         self._wake()
 
     def _receive(self, subject: str, reply: str, block: bytes, data: bytes) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = self._clock()
         if not data and block.startswith(b"NATS/1.0 100"):
             self._control(reply, block)
             return
@@ -210,24 +217,36 @@ class OrderedConsumer:
     async def _watch(self) -> None:
         while self.failure is None:
             try:
-                await asyncio.wait_for(self._restart.wait(), _HEARTBEAT_S)
+                async with asyncio.timeout(_HEARTBEAT_S):
+                    await self._restart.wait()
             except TimeoutError:
-                if asyncio.get_running_loop().time() - self._heard_at < _SILENCE_S:
+                if self._clock() - self._heard_at < _SILENCE_S:
                     continue
-            self._restart.clear()
-            if not self._client.is_connected:
-                continue
-            sequence, digest = self._last
-            if sequence and not digest:
-                self._last = (sequence, digest_of(*self._last_raw))
-            try:
-                await self._create()
-                _log.info("consumer_recreated", filters=self._filters, sequence=self._last[0])
-            except (LogLost, LogAgedOut) as error:
-                self._fail(error)
-            except NotFoundError:
-                self._fail(LogLost(f"{self._stream} is gone"))
-            except (APIError, NatsError, TimeoutError, Unavailable) as error:
-                _log.warning("consumer_not_recreated", filters=self._filters, error=str(error))
-                self._restart.set()
+            if not await self.again():
                 await asyncio.sleep(0.2)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether something was missed or the connection was lost: it must begin `again`."""
+        return self._restart.is_set()
+
+    async def again(self) -> bool:
+        """Begin again at the last message seen, inclusive. False when the server did not let us."""
+        self._restart.clear()
+        if not self._client.is_connected:
+            return True  # the reconnection will say so
+        sequence, digest = self._last
+        if sequence and not digest:
+            self._last = (sequence, digest_of(*self._last_raw))
+        try:
+            await self._create()
+            _log.info("consumer_recreated", filters=self._filters, sequence=self._last[0])
+        except (LogLost, LogAgedOut) as error:
+            self._fail(error)
+        except NotFoundError:
+            self._fail(LogLost(f"{self._stream} is gone"))
+        except (APIError, NatsError, TimeoutError, Unavailable) as error:
+            _log.warning("consumer_not_recreated", filters=self._filters, error=str(error))
+            self._restart.set()
+            return False
+        return True
