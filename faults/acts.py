@@ -40,6 +40,7 @@ def kill_one(name: str) -> Act:
     """Kill a service of this name."""
 
     async def act(world: World, rng: Random, _quick: bool) -> None:
+        await world.rested(name)
         await asyncio.sleep(rng.uniform(0.05, 0.3))
         await world.kill(name)
         await world.ready()
@@ -49,6 +50,8 @@ def kill_one(name: str) -> Act:
 
 async def kill_everything(world: World, _rng: Random, _quick: bool) -> None:
     """Kill every service and both servers, then start the servers again."""
+    for name in world.names:
+        await world.rested(name, 2)
     pids = [await world.alive(each) for each in world.names]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -65,6 +68,7 @@ def crash_at(failpoint: str, name: str) -> Act:
         nth = rng.randrange(1, 40) if failpoint in {"before_publish", "after_publish", "after_confirm"} else 1
         if failpoint in {"before_mark", "after_mark"}:
             nth = rng.randrange(1, 200)
+        await world.rested(name, 2)
         await world.kill(name)
         world.arm(name, failpoint, nth)
         deaths = len(world.exits)
@@ -80,6 +84,7 @@ def crash_at(failpoint: str, name: str) -> Act:
 
 async def crash_at_the_end(world: World, _rng: Random, _quick: bool) -> None:
     """Have ingest crash when the session is over and its end is not written. The end comes later."""
+    await world.rested("ingest", 2)
     await world.kill("ingest")
     world.arm("ingest", "before_end", 1)
     await world.ready()

@@ -31,7 +31,7 @@ def numbers_not_restored() -> None:
     def forgetful(self: NumberedWriter, epoch: int, _made: int, confirmed: int) -> None:
         begin(self, epoch, 0, confirmed)
 
-    NumberedWriter.begin = forgetful  # type: ignore[method-assign]
+    NumberedWriter.begin = forgetful  # type: ignore[assignment,method-assign]
 
 
 def no_go_back() -> None:
@@ -54,7 +54,8 @@ def read_ahead_lost() -> None:
     cursor = LogReader.cursor
 
     def ahead(self: LogReader) -> Cursor:
-        true, queue = cursor(self), self._consumer.queue if self._consumer is not None else ()
+        consumer: Any = self._consumer
+        true, queue = cursor(self), consumer.queue if consumer is not None else ()
         if not queue:
             return true
         places = dict(true.places)
@@ -134,7 +135,7 @@ def other_code() -> None:
     """Not a fault: other code, as after an upgrade."""
     from penstock_runtime import service  # noqa: PLC0415
 
-    service.code_hash = lambda: "0123456789abcdef"  # type: ignore[assignment]
+    service.code_hash = lambda: "0123456789abcdef"  # type: ignore[assignment,attr-defined]
 
 
 POISONED_FROM = 300
@@ -155,7 +156,7 @@ def _poison(kinds: frozenset[str], *, among: bool) -> None:
             struck.append(output.index)
         return output
 
-    NumberedWriter.put = poisoned  # type: ignore[method-assign]
+    NumberedWriter.put = poisoned  # type: ignore[assignment,method-assign]
 
 
 def poison() -> None:

@@ -17,7 +17,14 @@ from penstock.launch.paths import DataDir, SessionRecord
 from penstock.launch.plan import PROJECTIONS, Plan
 from penstock.launch.prepare import Place, new_plan
 from penstock.launch.servers import STORE_BYTES
-from penstock.launch.supervisor import Service, ServiceSpec, Supervisor, service_spec
+from penstock.launch.supervisor import (
+    QUICK_FAILURES_MAX,
+    QUICK_S,
+    Service,
+    ServiceSpec,
+    Supervisor,
+    service_spec,
+)
 from penstock_contracts.control import Session
 from penstock_runtime.embedded import EmbeddedNats, EmbeddedPostgres
 from penstock_runtime.embedded.server import free_port
@@ -74,6 +81,8 @@ class World:
     """Row, and seconds from when a server was back until everybody who needs it had gone on."""
     halt_ms: list[float] = field(default_factory=list)
     """From each halt command to the trading state that it brought."""
+    _deaths: dict[str, list[float]] = field(default_factory=dict)
+    """When each service died, `time.monotonic`."""
     supervisor: Supervisor = field(init=False)
     _specs: dict[str, ServiceSpec] = field(default_factory=dict)
     _log: Log | None = None
@@ -241,10 +250,20 @@ class World:
 
     def _died(self, name: str, code: int) -> None:
         self.exits.append((name, code))
+        self._deaths.setdefault(name, []).append(time.monotonic())
         self._specs[name].environment.pop(VARIABLE, None)
         if code == -signal.SIGKILL:
             now, sequence = time.monotonic(), self.watch.sequence
             self.strikes.add(Strike(name, self.row, now, sequence, unconfirmed(self._probe(name))))
+
+    async def rested(self, name: str, more: int = 1) -> None:
+        """Wait until a service may die so often more without the supervisor giving up on it."""
+        deaths = self._deaths.get(name, [])
+        quick = 0
+        for before, after in zip([0.0, *deaths], deaths, strict=False):
+            quick = quick + 1 if after - before < QUICK_S + 1 else 1
+        if deaths and quick + more >= QUICK_FAILURES_MAX:
+            await asyncio.sleep(max(0.0, deaths[-1] + QUICK_S + 1 - time.monotonic()))
 
     async def alive(self, name: str) -> int:
         """The process id of a service, once it runs."""
