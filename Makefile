@@ -10,7 +10,7 @@ SOURCES := libs services research cli
 CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper faults test test-unit check format-check lint types imports schema-drift budgets \
+.PHONY: help env dev-env paper faults simulate test test-unit check format-check lint types imports schema-drift budgets \
         format schemas bench lock clean
 
 help: ## Show this list
@@ -60,6 +60,9 @@ test: dev-env ## Run every test
 
 faults: dev-env ## Kill, cut off, fill up; ROUNDS=300 random kills, without: every fault once
 	$(BIN)/python -m faults --rounds $(ROUNDS) $(FAULTS_ARGS)
+
+simulate: dev-env ## Sessions with seeded faults in one process; SEEDS=10000 of them
+	PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 test-unit: dev-env ## Run the tests that need no server
 	$(BIN)/python -m pytest -ra -m "not servers" tests/unit tests/architecture $(TEST_ARGS)
