@@ -29,7 +29,15 @@ from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
 from penstock.launch.servers import Servers
 from penstock.launch.supervisor import Supervisor, service_spec
 from penstock.launch.view import SessionView
-from penstock.launch.watch import died, left_open, restart_text, until_end, until_recorded, until_service_ends
+from penstock.launch.watch import (
+    died,
+    left_open,
+    restart_text,
+    until_answered,
+    until_end,
+    until_recorded,
+    until_service_ends,
+)
 
 VIEW_INTERVAL_S = 1.0
 
@@ -132,7 +140,11 @@ class SessionRun:
                 if tasks["died"] in done:
                     await died(log, self.plan, tasks["died"].result(), self._left_open())
                 if tasks["wish"] in done:
-                    return self._heed(await tasks["wish"])
+                    self._heed(await tasks["wish"])
+                    if not self.plan.fused:
+                        await supervisor.stop(["ingest"])
+                        await until_answered(log)
+                    return False
                 for task in done:
                     await task  # the database is up, or why it is not
         finally:
@@ -141,10 +153,9 @@ class SessionRun:
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
 
-    def _heed(self, wish: Wish) -> bool:
-        if wish is Wish.DRAIN:
-            return False
-        raise Interrupted(f"stopped at once; left open: {self._left_open()}")
+    def _heed(self, wish: Wish) -> None:
+        if wish is not Wish.DRAIN:
+            raise Interrupted(f"stopped at once; left open: {self._left_open()}")
 
     def _left_open(self) -> str:
         return left_open(figures(self.board, Rate(), 0, self.plan.services))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from penstock_contracts.control import Session
+from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime.log import Log
 
 from penstock.errors import CannotRun, ServiceHalted
@@ -19,6 +20,8 @@ from penstock.launch.view import SessionView
 
 LOOK_S = 1.0
 RECORDED_TIMEOUT_S = 60.0
+ANSWERED_TIMEOUT_S = 8.0
+ANSWERED_LOOK_S = 0.1
 """How long the end of a session waits for the recorder to write the rest."""
 
 
@@ -50,6 +53,21 @@ async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, view
             return ended
         else:
             await asyncio.sleep(LOOK_S)  # all that were started ended by themselves: the log says why
+
+
+async def until_answered(log: Log) -> bool:
+    """Wait until every stage has ended the last interval that ingest wrote, so that no tail is left unread;
+    False when one does not in time.
+    """
+    mark = await log.last_of("md", "mark")
+    last = mark.ts if mark is not None else 0
+    deadline = time.monotonic() + ANSWERED_TIMEOUT_S
+    while time.monotonic() < deadline:
+        done = [await log.last_of(PLACES[each].family, "done") for each in STAGES]
+        if all(each is not None and each.ts >= last for each in done):
+            return True
+        await asyncio.sleep(ANSWERED_LOOK_S)
+    return False
 
 
 async def until_recorded(log: Log, board: Board, supervisor: Supervisor) -> bool:
