@@ -16,13 +16,12 @@ from penstock_kernel.topology import PLACES, STAGES
 from simulation.processes import IngestProcess, Process, ScheduledLog, StageProcess, to_end
 from simulation.scenarios import SCENARIOS, SESSION
 from simulation.server import Client, Sent, Server
+from simulation.strikes import strike
 
 ROUNDS_MAX = 450
 """Turns of every loop, 0.1 s each, within which all must settle: longer than a hole may stay."""
 IDLE_MAX = 20
 """Steps in which nothing happens, before time passes faster: everybody waits for a restart or a timer."""
-INGESTS_MAX = 3
-"""More at once only keep one another from going on."""
 REAL_EVERY = 10
 """Every tenth seed runs the real stages."""
 
@@ -66,7 +65,7 @@ class World:
         self.stages: list[StageProcess] = []
         self.ingests: list[IngestProcess] = []
         self.ingests_started = 0
-        self._down: list[tuple[float, Callable[[], None]]] = []
+        self.down: list[tuple[float, Callable[[], None]]] = []
         self.over = False
         self._idle = 0
         self._news = False
@@ -142,14 +141,15 @@ class World:
     def _answer(self) -> str:
         if self.calm or self.budget <= 0 or self.rng.random() < 0.8:
             return "stored"
-        return self._count(self.rng.choice(("lost", "unanswered")))
+        return self.count(self.rng.choice(("lost", "unanswered")))
 
     def say(self, text: str) -> None:
         """Trace, for whoever looks at one seed."""
         if self._speak is not None:
             self._speak(f"{self.now:8.3f} {len(self.server.log):5d}  {text}")
 
-    def _count(self, fault: str) -> str:
+    def count(self, fault: str) -> str:
+        """Note a fault of this kind, and that one fewer is to come."""
         self.faults[fault] += 1
         self.budget -= 1
         return fault
@@ -176,7 +176,7 @@ class World:
             busy = self._deliver()
         elif self._news and self.budget > 0 and rng.random() < self._rate:
             self._news = False
-            self._fault()
+            strike(self)
         elif chance > 0.998:
             self._command()
         elif chance > 0.98:
@@ -204,15 +204,15 @@ class World:
             process.close()
             self.over = self.over or process.fate == "over"
             if process.fate == "unavailable":
-                self._down.append((self.now + 0.5, self.start_ingest))
+                self.down.append((self.now + 0.5, self.start_ingest))
             elif process.fate == "superseded":
                 self.faults["superseded"] += 1
 
     def _restart(self) -> None:
-        for due, start in [each for each in self._down if each[0] <= self.now]:
-            self._down.remove((due, start))
+        for due, start in [each for each in self.down if each[0] <= self.now]:
+            self.down.remove((due, start))
             start()
-        if not self.ingests and not self._down and not self.over:
+        if not self.ingests and not self.down and not self.over:
             self.start_ingest()
 
     def _store(self) -> bool:
@@ -233,7 +233,7 @@ class World:
         return True
 
     def _garble(self, sent: Sent, wire: deque[Sent]) -> None:
-        fault = self._count(self.rng.choice(("message lost", "delayed", "repeated", "reordered")))
+        fault = self.count(self.rng.choice(("message lost", "delayed", "repeated", "reordered")))
         if fault in ("delayed", "repeated"):
             self.server.limbo.append(sent)
         if fault == "repeated":
@@ -266,95 +266,6 @@ class World:
         to_end(self._log.publish_command(command))
         self.commands.append(command)
 
-    # --- Faults --------------------------------------------------------------------------------------
-
-    def _fault(self) -> None:
-        rng = self.rng
-        if not self.processes:
-            return
-        process = rng.choice(self._worth_a_fault() or self.processes)
-        chance = rng.random()
-        if chance < 0.35:
-            self._crash(process)
-        elif chance < 0.50:
-            self._count("paused")
-            process.asleep_until = self.now + rng.choice((0.3, 1.0, 3.0))
-            self.say(f"pause {process.name} until {process.asleep_until:.3f}")
-            if isinstance(process, IngestProcess) and len(self.ingests) < INGESTS_MAX:
-                self.start_ingest()
-        elif chance < 0.70:
-            self._disconnect(process)
-        elif chance < 0.85 and process.client.deliveries and process.client.is_connected:
-            self._count("delivery lost")
-            self.say(f"delivery lost to {process.name}")
-            rng.choice(list(process.client.deliveries.values())).lose(rng.choice((1, 4, 16)))
-        elif chance < 0.95 and process.client.deliveries:
-            self._count("consumer made again")
-            self.say(f"consumer of {process.name} made again")
-            rng.choice(process.log._consumers).restart()
-        elif len(self.ingests) < INGESTS_MAX:
-            self._count("second ingest")
-            self.start_ingest()
-
-    def _worth_a_fault(self) -> list[Process]:
-        """Those that have put out what the log does not hold, mostly; nobody in particular now and then."""
-        if self.rng.random() < 0.3:
-            return []
-        stages: list[Process] = [each for each in self.stages if each.core.unconfirmed]
-        return stages + [each for each in self.ingests if each.service._writer.unconfirmed]
-
-    def _order_works(self) -> bool:
-        """Whether an order works at the venue, in the eyes of any copy of execution."""
-        views = [each.driver.describe() for each in self.stages if each.kind in ("execution", "fused")]
-        return any(view.get("execution", view).get("working") for view in views)
-
-    def _lose_wire(self, client: Client) -> None:
-        """A broken connection: the first of what was sent arrives, some of the rest arrives late."""
-        wire = list(client.wire)
-        client.wire.clear()
-        arrived = self.rng.randint(0, len(wire))
-        for sent in wire[:arrived]:
-            self.server.store(sent)
-        self.server.limbo += [each for each in wire[arrived:] if self.rng.random() < 0.3]
-
-    def _crash(self, process: Process) -> None:
-        rng = self.rng
-        self._count("crash")
-        due = self.now + rng.choice((0.0, 0.1, 1.0, 3.0))
-        if isinstance(process, StageProcess):
-            self.faults["crash, unconfirmed"] += process.core.unconfirmed > 0
-            restore = rng.choice([*process.saved, process.saved[-1], None]) if process.saved else None
-            kind, copy, hold_s = process.kind, process.copy, process.hold_s
-            self.stages.remove(process)
-            self._down.append((due, lambda: self.start_stage(kind, copy, hold_s, restore)))
-        elif isinstance(process, IngestProcess):
-            self.faults["crash, unconfirmed"] += process.service._writer.unconfirmed > 0
-            self.ingests.remove(process)
-            self._down.append((due, self.start_ingest))
-        self.say(f"crash {process.name}, back at {due:.3f}")
-        self.faults["crash, order working"] += self._order_works()
-        self._lose_wire(process.client)
-        process.close()
-
-    def _disconnect(self, process: Process) -> None:
-        client = process.client
-        if not client.is_connected:
-            return
-        self._count("disconnected")
-        due = self.now + self.rng.choice((0.0, 0.1, 1.0, 3.0))
-        self.say(f"disconnect {process.name} until {due:.3f}")
-        self._lose_wire(client)
-        for delivery in client.deliveries.values():
-            delivery.lose(self.rng.choice((0, 0, 1, 16)))
-        client.is_connected = False
-        self._down.append((due, lambda: self._reconnect(process)))
-
-    def _reconnect(self, process: Process) -> None:
-        if process in self.processes:
-            self.say(f"reconnect {process.name}")
-            process.client.is_connected = True
-            process.log.reconnected()
-
     # --- Calm ----------------------------------------------------------------------------------------
 
     def settle(self) -> None:
@@ -372,7 +283,7 @@ class World:
     def _round(self) -> bool:
         self._restart()
         server = self.server
-        busy = bool(self._down)
+        busy = bool(self.down)
         for _ in range(min(4, len(server.limbo))):
             server.store(server.limbo.pop(self.rng.randrange(len(server.limbo))))
             busy = True
