@@ -146,12 +146,17 @@ class Log:
             consumer.restart()
 
     async def genesis(self) -> int:
-        """Log sequence of the session's genesis. LogLost when the log is empty or has none."""
+        """Log sequence of the session's genesis.
+
+        LogLost when the log has none, Unavailable when it does not answer.
+        """
         subject = session_subject(self.partition, "genesis")
         try:
             message = await self.js.get_last_msg(self.stream, subject)
-        except (NotFoundError, APIError) as error:
+        except NotFoundError as error:
             raise LogLost(f"{self.stream} holds no session: start one explicitly") from error
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"the log does not answer: {reason(error)}") from error
         if message.seq is None:
             raise LogLost(f"{self.stream}: no sequence for {subject}")
         return message.seq
