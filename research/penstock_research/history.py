@@ -65,7 +65,6 @@ class HistoryRun:
         self._mark = 0
         self._alone = True
         """The next interval must stand alone: something was put out in the one before, or may be."""
-        self._sig: list[Message] = []
         self._ord: list[Message] = []
         self._ven: list[Message] = []
         self._untaken: Prices | None = None
@@ -225,7 +224,7 @@ class HistoryRun:
             ord_ += self._risk.process(message)
         ord_ += self._risk.end_interval(end)
         ven += self._execution.end_interval(end)
-        self._sig, self._ord, self._ven = sig, ord_, ven
+        self._ord, self._ven = ord_, ven
         self._alone = bool(sig or ord_ or ven or self._passed)
         self._mark = end.ts
         self.presented += 1
