@@ -104,7 +104,7 @@ def book() -> BookBatch:
         size_scale=6,
         ts_event=times,
         ts_init=times,
-        action=i8(0, 1, 1),
+        action=i8(0, 3, 3),
         side=i8(1, -1, -1),
         price=i64(4_630_111, 4_630_114, 4_630_114),
         size=i64(1_250_000, 400_000, 0),

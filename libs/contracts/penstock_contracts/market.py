@@ -58,9 +58,18 @@ class QuoteBatch:
     flags: I8
 
 
+class BookAction:
+    """Bits of the `action` column of a book."""
+
+    SET = 1
+    """Sets a level; size 0 deletes it. Without this bit the row clears the book first, as a snapshot does."""
+    LAST = 2
+    """Ends its update: the book may be looked at only after such a row."""
+
+
 @message("md", "book")
 class BookBatch:
-    """Level changes of one instrument's book. Rows of one update share `last_update_id`."""
+    """Level changes of one instrument's book. Rows of one update share times and `last_update_id`."""
 
     instrument: InstrumentKey
     source: Name
@@ -69,7 +78,8 @@ class BookBatch:
     ts_event: I64
     ts_init: I64
     action: I8
-    """0 clears the book, then sets the level (first row of a snapshot); 1 sets a level; size 0 deletes it."""
+    """Bits of `BookAction`: 0 clears the book, then sets the level (first row of a snapshot), 1 sets a level
+    (size 0 deletes it); 2 more (2, 3) the same, and the update ends with this row."""
     side: I8
     """+1 bid, -1 ask."""
     price: I64
@@ -170,6 +180,8 @@ class Gap:
     ts_from: Ns
     ts_to: Ns
     reason: Line
+    book: bool = False
+    """The instrument's book is unknown from here to its next snapshot: no trading on it."""
 
 
 @message("md", "quarantine")

@@ -19,7 +19,7 @@ from penstock_recorder.records import text
 _HASH_BYTES = 8
 _AGGRESSORS = {1: "buy", -1: "sell"}
 _BOOK_SIDES = {1: "bid", -1: "ask"}
-_BOOK_ACTIONS = {0: "clear", 1: "set"}
+_BOOK_ACTIONS = {0: "clear", 1: "set", 2: "clear_last", 3: "set_last"}
 
 
 class Batches:
