@@ -46,11 +46,13 @@ class OrderApproved:
     quantity: Positive
     limit_price: Positive | None = None
     stop_price: Positive | None = None
+    """What triggers a stop, stop-limit or take-profit; where a trailing stop begins."""
     time_in_force: TimeInForce = TimeInForce.GTC
     expire_at: Ns | None = None
     post_only: bool = False
     reduce_only: bool = False
     parent_id: Id | None = None
+    """Works from this order's first fill on (a bracket's stop and target); over when it ends without one."""
     algo: Name | None = None
     reference_price: Positive
     """Arrival price: what slippage is measured against."""
@@ -61,6 +63,14 @@ class OrderApproved:
     model_version: Name | None = None
     correlation_bucket: Name | None = None
     checks: tuple[LimitCheck, ...] = ()
+    trail: Positive | None = None
+    """Distance of a trailing stop from the best price since it works, in quote currency."""
+    group_id: Id | None = None
+    """One cancels the other: what one order of a group fills, the others give up."""
+    replaces: Id | None = None
+    """Takes this order's place; rejected where that one is over or has filled since the decision."""
+    replaces_left: Positive | None = None
+    """What was left of the replaced order when this was decided."""
 
 
 @message("ord", "refused")

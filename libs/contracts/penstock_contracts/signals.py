@@ -25,19 +25,27 @@ from penstock_contracts.types import (
 
 @record
 class OrderStyle:
-    """How a signal is to be executed; the default is a market order, good till cancelled."""
+    """How a signal is to be executed; the default is a market order, good till cancelled.
+
+    `take_profit` and `stop_loss` make a bracket: what the signal opens is protected by a limit order and a
+    stop, of which one cancels the other.
+    """
 
     type: OrderType = OrderType.MARKET
     limit_price: Positive | None = None
     stop_price: Positive | None = None
+    """What triggers a stop, stop-limit or take-profit; where a trailing stop begins."""
     take_profit: Positive | None = None
     stop_loss: Positive | None = None
     trail: Positive | None = None
+    """Distance of a trailing stop from the best price, in quote currency."""
     time_in_force: TimeInForce = TimeInForce.GTC
     expire_at: Ns | None = None
     post_only: bool = False
     reduce_only: bool = False
     algo: Name | None = None
+    modify: bool = False
+    """Change what works in its place, where that is possible, instead of cancelling it first."""
 
 
 @message("sig", "signal")
@@ -63,6 +71,8 @@ class Signal:
     model_version: Name | None = None
     features_ref: Line = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    volatility: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Standard deviation of the instrument's returns over one interval of the strategy's bars."""
 
 
 @message("sig", "note")
