@@ -10,7 +10,7 @@ from pathlib import Path
 
 from penstock_contracts import headers, subjects
 from penstock_runtime.embedded import EmbeddedPostgres
-from penstock_runtime.log.connection import DEAD_LETTERS
+from penstock_runtime.log.streams import DEAD_LETTERS
 
 from faults import market
 from faults.evidence import read

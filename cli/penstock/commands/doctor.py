@@ -16,6 +16,8 @@ from penstock_runtime.embedded.errors import EmbeddedServerError
 from penstock_runtime.embedded.nats import nats_server_path
 from penstock_runtime.embedded.postgres import postgres_bin
 from penstock_runtime.embedded.server import free_port
+from penstock_runtime.errors import BadConfiguration
+from penstock_runtime.log import StreamLimits
 
 from penstock import __version__
 from penstock.commands import options
@@ -23,6 +25,7 @@ from penstock.commands.output import console
 from penstock.errors import CommandError
 from penstock.launch.finish import LIBRARIES
 from penstock.launch.paths import DataDir
+from penstock.launch.servers import STORE_BYTES
 
 PYTHON_MIN = (3, 11)
 DISK_FREE_MIN_BYTES = 1 << 30
@@ -77,6 +80,7 @@ def examine(data_dir: DataDir) -> Iterator[Check]:
     yield _directory(data_dir.path)
     yield _disk(data_dir.path)
     yield _memory()
+    yield _streams(StreamLimits(), STORE_BYTES)
     yield _session(data_dir)
 
 
@@ -125,6 +129,16 @@ def _memory() -> Check:
     return Check(
         "memory", free >= MEMORY_FREE_MIN_BYTES, f"{free / 1e9:,.1f} GB available", "free at least 1 GB"
     )
+
+
+def _streams(limits: StreamLimits, store_bytes: int) -> Check:
+    """The streams leave room in the log's store (the limits as configured by default)."""
+    found = f"the streams may take {limits.bytes_total / 1e9:,.1f} of the store's {store_bytes / 1e9:,.1f} GB"
+    try:
+        limits.fit(store_bytes)
+    except BadConfiguration as error:
+        return Check("streams", False, found, str(error))
+    return Check("streams", True, found)
 
 
 def _session(data_dir: DataDir) -> Check:

@@ -20,6 +20,8 @@ from penstock_ingest.sources import choose_grid, instruments_of, open_sources, s
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.session import SessionConfig, StrategySpec
 from penstock_runtime.embedded.server import free_port
+from penstock_runtime.errors import BadConfiguration
+from penstock_runtime.log import StreamLimits
 from penstock_runtime.settings import config_hash
 from penstock_strategy.declarations import declarations
 from penstock_strategy.errors import StrategyLoadError
@@ -29,6 +31,7 @@ from penstock.config.load import Loaded
 from penstock.config.root import RootConfig, parse_capital
 from penstock.config.strategies import StrategyChoice, default_name
 from penstock.errors import ConfigError
+from penstock.launch.servers import STORE_BYTES
 
 SAMPLE_S_MAX = 3600
 COIN_CAPITAL = Decimal(10)
@@ -88,8 +91,18 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         "execution": root.execution.model_dump(mode="json"),
         "recorder": root.recorder.model_dump(mode="json"),
         "api": _api(loaded),
+        "log": _log(root.log),
     }
     return Resolved(document, session, config_hash(document), loaded.profile, ingest)
+
+
+def _log(limits: StreamLimits) -> dict[str, Any]:
+    """The streams' limits, which must leave room in the store. ConfigError if they do not."""
+    try:
+        limits.fit(STORE_BYTES)
+    except BadConfiguration as error:
+        raise ConfigError(str(error)) from error
+    return limits.model_dump(mode="json")
 
 
 def _ingest(loaded: Loaded, now_ns: int) -> IngestConfig:

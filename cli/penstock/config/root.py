@@ -10,6 +10,7 @@ from penstock_execution.config import ExecutionConfig
 from penstock_ingest.config import Duration, IngestConfig
 from penstock_recorder.config import RecorderConfig
 from penstock_risk.config import RiskConfig
+from penstock_runtime.log import StreamLimits
 from penstock_strategy.config import StrategyConfig
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -75,3 +76,4 @@ class RootConfig(BaseModel):
     execution: ExecutionConfig = ExecutionConfig()
     recorder: RecorderConfig = RecorderConfig()
     api: ApiConfig = ApiConfig()
+    log: StreamLimits = StreamLimits()

@@ -104,7 +104,7 @@ class SessionRun:
             if not await recognise(log, self.plan.folder):
                 self.view.say("this session had no witness of its log; the log is taken as it is", "yellow")
             return
-        await log.declare(StreamLimits())
+        await log.declare(StreamLimits.model_validate(self.plan.document.get("log", {})))
         await log.write_session(
             Session(
                 phase="genesis",

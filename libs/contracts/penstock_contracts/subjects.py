@@ -12,6 +12,7 @@ from penstock_contracts.base import FAMILIES, Family, Message
 
 NONE = "_"
 _TOKEN = re.compile(r"[a-z0-9_-]+")
+_SUBMISSION_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _SUBJECT = re.compile(r"p([0-9]{1,6})\.([a-z]+)\.v([0-9]{1,6})\.([a-z0-9_-]+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)")
 
 
@@ -68,6 +69,23 @@ def parse(text: str) -> Subject | None:
 def stream_name(partition: int) -> str:
     """The stream that holds a partition."""
     return f"FLOW-{partition}"
+
+
+def books_name(partition: int) -> str:
+    """The stream that keeps what a partition decided and did: its `ord`, `ven` and `ctl`, in log order."""
+    return f"BOOKS-{partition}"
+
+
+SUBMISSIONS = "SUBMISSIONS"
+"""The stream of what was sent to live venues."""
+
+
+def submission_subject(partition: int, venue: str, client_order_id: str) -> str:
+    """Where the submission of one order to a live venue is kept, once. ValueError for a bad token."""
+    for token in (venue, client_order_id):
+        if not _SUBMISSION_TOKEN.fullmatch(token):
+            raise ValueError(f"not a subject token: {token!r}")
+    return f"submissions.p{partition}.{venue}.{client_order_id}"
 
 
 def stream_subjects(partition: int) -> list[str]:

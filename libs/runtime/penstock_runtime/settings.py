@@ -70,9 +70,9 @@ class ServiceSettings(BaseSettings):
 def config_hash(document: dict[str, Any]) -> str:
     """SHA-256 of what decides outputs, as canonical JSON, shortened to sixteen hex digits.
 
-    Where the api listens and how the recorder writes decide none.
+    Where the api listens, how the recorder writes and how long the log is kept decide none.
     """
-    deciding = {name: section for name, section in document.items() if name not in ("api", "recorder")}
+    deciding = {name: section for name, section in document.items() if name not in ("api", "recorder", "log")}
     text = json.dumps(deciding, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

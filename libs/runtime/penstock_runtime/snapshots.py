@@ -21,6 +21,7 @@ from penstock_contracts.codec import adapter
 from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.log.cursor import Cursor
+from penstock_runtime.log.streams import SNAPSHOTS_BYTES
 
 if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
@@ -65,7 +66,7 @@ class SnapshotStore:
             self._store = await self._log.js.object_store(self._bucket)
         except (BucketNotFoundError, NotFoundError):
             self._store = await self._log.js.create_object_store(
-                self._bucket, config=ObjectStoreConfig(bucket=self._bucket, max_bytes=1 << 30)
+                self._bucket, config=ObjectStoreConfig(bucket=self._bucket, max_bytes=SNAPSHOTS_BYTES)
             )
 
     async def save(self, name: str, snapshot: Snapshot) -> int:

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 from penstock_contracts import codec, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
@@ -22,19 +20,11 @@ from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.cursor import Cursor
 from penstock_runtime.log.delivery import Delivered
 from penstock_runtime.log.reader import LogReader
+from penstock_runtime.log.streams import StreamLimits, declare
 
 _log = structlog.get_logger(__name__)
 
-DEAD_LETTERS = "DLQ"
 Callback = Callable[[str, bytes], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """How much of a partition's log is kept."""
-
-    bytes_max: int = 8 << 30
-    age_max_s: float = 14 * 86_400.0
 
 
 class Log:
@@ -82,32 +72,7 @@ class Log:
 
     async def declare(self, limits: StreamLimits) -> None:
         """Create the partition's streams where they are absent. Never changes one that is there."""
-        await self._declare_dead_letters()
-        try:
-            await self.js.stream_info(self.stream)
-        except NotFoundError:
-            await self.js.add_stream(
-                StreamConfig(
-                    name=self.stream,
-                    subjects=subjects.stream_subjects(self.partition),
-                    storage=StorageType.FILE,
-                    retention=RetentionPolicy.LIMITS,
-                    discard=DiscardPolicy.OLD,
-                    max_bytes=limits.bytes_max,
-                    max_age=limits.age_max_s,
-                    max_msg_size=2 * codec.MESSAGE_BYTES_MAX,
-                    duplicate_window=0.1,
-                    allow_direct=True,
-                )
-            )
-
-    async def _declare_dead_letters(self) -> None:
-        try:
-            await self.js.stream_info(DEAD_LETTERS)
-        except NotFoundError:
-            await self.js.add_stream(
-                StreamConfig(name=DEAD_LETTERS, subjects=["dlq.>"], max_age=30 * 86_400.0, max_bytes=1 << 28)
-            )
+        await declare(self.js, self.partition, limits)
 
     async def dead_letter(self, delivered: Delivered, why: str) -> None:
         """Keep an unreadable message of md, feat or sig, with the reason, for `penstock dlq`.

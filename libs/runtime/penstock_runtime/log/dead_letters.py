@@ -17,7 +17,8 @@ from penstock_contracts.base import Message
 from penstock_contracts.errors import UnreadableMessage
 
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.log.connection import DEAD_LETTERS, reason
+from penstock_runtime.log.connection import reason
+from penstock_runtime.log.streams import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
