@@ -5,6 +5,10 @@ from typing import Literal
 from penstock_contracts.types import InstrumentKey, Name, Ns
 from pydantic import BaseModel, ConfigDict
 
+from penstock_kernel.ids import make_id
+
+_COLUMN_MAX = 80
+
 
 class FeatureSpec(BaseModel):
     """One feature: a named function with its parameters, for example `ema` with `{"period": 20}`."""
@@ -14,13 +18,19 @@ class FeatureSpec(BaseModel):
     name: Name
     """How the strategy calls it; the column's name."""
     function: Name
-    """A function of the features service: `return`, `volatility`, `sma`, `ema`, `atr`."""
+    """A function of the features service, such as `ema` or `atr`."""
     parameters: dict[str, int | float] = {}
+    other: InstrumentKey | None = None
+    """The instrument that it compares with, for features of two."""
 
     @property
     def column(self) -> str:
         """What its column is called: features of equal function and parameters share one."""
-        return "_".join([self.function, *(str(self.parameters[name]) for name in sorted(self.parameters))])
+        parts = [self.function, *(str(self.parameters[name]) for name in sorted(self.parameters))]
+        if self.other is not None:
+            parts.append(self.other)
+        name = "_".join(parts)
+        return name if len(name) <= _COLUMN_MAX else make_id(self.function, *parts)
 
 
 class BarSpec(BaseModel):

@@ -7,11 +7,11 @@ from penstock_kernel.declarations import BarSpec, FeatureSpec, RowSpec
 from penstock_kernel.ids import make_id
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from penstock_features import indicators, registry
+from penstock_features import flow, indicators, oscillators, pairs, regime, registry
 
 __all__ = ["FeaturesConfig"]
 
-_ = indicators  # importing it fills the registry
+_ = (flow, indicators, oscillators, pairs, regime)  # importing them fills the registry
 
 
 class FeaturesConfig(BaseModel):
@@ -32,7 +32,7 @@ class FeaturesConfig(BaseModel):
     @classmethod
     def of(cls, bars: tuple[BarSpec, ...], rows: tuple[RowSpec, ...]) -> Self:
         """The configuration for these declarations; its `set_version` is a function of them."""
-        parts = [each.model_dump_json() for each in (*bars, *rows)]
+        parts = [each.model_dump_json(exclude_none=True) for each in (*bars, *rows)]
         return cls(bars=bars, rows=rows, set_version=make_id("fs", *parts))
 
     @model_validator(mode="after")
@@ -44,15 +44,21 @@ class FeaturesConfig(BaseModel):
         for bar in self.bars:
             if bar.interval <= 0:
                 raise ValueError(f"bars of {bar.instrument}: the interval must be positive")
-            _check(bar.features, on_bars=True)
+            _check(bar.features, "bar")
+            for other in sorted({spec.other for spec in bar.features if spec.other is not None}):
+                if other == bar.instrument or (other, bar.interval) not in places:
+                    raise ValueError(
+                        f"bars of {bar.instrument}: a feature compares with {other}, "
+                        f"of which no bars of {bar.interval} ns are declared"
+                    )
         for row in self.rows:
-            _check(row.features, on_bars=False)
+            _check(row.features, row.trigger)
         return self
 
 
-def _check(specs: tuple[FeatureSpec, ...], *, on_bars: bool) -> None:
+def _check(specs: tuple[FeatureSpec, ...], on: registry.Trigger) -> None:
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise ValueError(f"two features share a name: {', '.join(names)}")
     for spec in specs:
-        registry.check(spec, on_bars=on_bars)
+        registry.check(spec, on)

@@ -160,7 +160,7 @@ class Ema:
         return values
 
 
-@feature("atr", bars_only=True, period=PERIOD)
+@feature("atr", on=("bar",), period=PERIOD)
 @dataclass(slots=True)
 class Atr:
     """Average true range after Wilder: mean of the first n true ranges, then (last * (n-1) + range) / n.

@@ -14,17 +14,26 @@ A feature is one small class, registered by a decorator::
 Its fields are the parameters first, then the state, with defaults; a snapshot holds all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from penstock_kernel.declarations import FeatureSpec
 from pydantic import TypeAdapter
 
+Trigger = Literal["bar", "trade", "quote"]
+"""What a series has a row for."""
+Input = Literal["size", "weight_price", "side", "bid", "ask", "bid_size", "ask_size", "other"]
+"""Columns beyond prices; each is made only where a declared feature reads it."""
+EVERYWHERE: tuple[Trigger, ...] = ("bar", "trade", "quote")
+
 
 class Rows(NamedTuple):
-    """Prices of consecutive rows; of a trade or quote all four are its price."""
+    """Consecutive rows of one series. Of a trade or quote all four prices are its price.
+
+    The columns after `unit` are inputs: empty where no feature of the series declares them.
+    """
 
     open: list[float]
     high: list[float]
@@ -33,6 +42,20 @@ class Rows(NamedTuple):
     exact: list[int]
     """The closes exactly, in multiples of 1 / `unit`."""
     unit: int
+    size: Sequence[float] = ()
+    """Amount traded; of a bar in base units."""
+    weight_price: Sequence[float] = ()
+    """The price that stands for the row's amount: a trade's own; a bar's volume-weighted price, where that
+    is unknown its typical price, the mean of high, low and close."""
+    side: Sequence[int] = ()
+    """Aggressor: +1 buy, -1 sell, 0 unknown."""
+    bid: Sequence[float] = ()
+    ask: Sequence[float] = ()
+    bid_size: Sequence[float] = ()
+    """0 is unknown."""
+    ask_size: Sequence[float] = ()
+    other: Sequence[float] = ()
+    """The close of another instrument's bar as of each row; NaN before its first."""
 
 
 class Indicator(Protocol):
@@ -53,7 +76,9 @@ class FeatureType:
     name: str
     cls: type[Any]
     bounds: dict[str, tuple[int | float, int | float]]
-    bars_only: bool
+    on: tuple[Trigger, ...]
+    """The kinds of rows that it can be declared on."""
+    inputs: frozenset[Input]
 
 
 T = TypeVar("T")
@@ -62,7 +87,11 @@ _STATE_CONFIG = {"ser_json_inf_nan": "constants", "extra": "forbid"}
 
 
 def feature(
-    name: str, *, bars_only: bool = False, **bounds: tuple[int | float, int | float]
+    name: str,
+    *,
+    on: tuple[Trigger, ...] = EVERYWHERE,
+    inputs: tuple[Input, ...] = (),
+    **bounds: tuple[int | float, int | float],
 ) -> Callable[[type[T]], type[T]]:
     """Register a class under `name`; integer bounds make an integer parameter."""
 
@@ -70,7 +99,7 @@ def feature(
         if name in _FEATURES:
             raise TypeError(f"feature {name} is registered twice")
         cls.__pydantic_config__ = _STATE_CONFIG  # type: ignore[attr-defined]
-        _FEATURES[name] = FeatureType(name, cls, bounds, bars_only)
+        _FEATURES[name] = FeatureType(name, cls, bounds, on, frozenset(inputs))
         return cls
 
     return register
@@ -81,15 +110,19 @@ def feature_types() -> tuple[FeatureType, ...]:
     return tuple(_FEATURES[name] for name in sorted(_FEATURES))
 
 
-def check(spec: FeatureSpec, *, on_bars: bool) -> FeatureType:
+def check(spec: FeatureSpec, on: Trigger) -> FeatureType:
     """The type of a declared feature. ValueError, one line, for what is wrong with the declaration."""
     entry = _FEATURES.get(spec.function)
     if entry is None:
         near = get_close_matches(spec.function, _FEATURES, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"unknown feature {spec.function!r}{hint}; there are {', '.join(sorted(_FEATURES))}")
-    if entry.bars_only and not on_bars:
-        raise ValueError(f"feature {spec.function} needs bars; it is declared on trades or quotes")
+    if on not in entry.on:
+        needed = " or ".join(f"{each}s" for each in entry.on)
+        raise ValueError(f"feature {spec.function} needs {needed}; it is declared on {on}s")
+    if ("other" in entry.inputs) is not (spec.other is not None):
+        wanted = "needs another instrument" if spec.other is None else "takes no other instrument"
+        raise ValueError(f"feature {spec.function} {wanted}: other={spec.other}")
     if unknown := sorted(set(spec.parameters) - set(entry.bounds)):
         raise ValueError(f"feature {spec.function} has no parameter {unknown[0]!r}")
     for name, (low, high) in entry.bounds.items():
@@ -101,12 +134,18 @@ def check(spec: FeatureSpec, *, on_bars: bool) -> FeatureType:
             raise ValueError(
                 f"feature {spec.function}: {name} must be {kind} from {low} to {high}, not {got}"
             )
+    entry.cls(**spec.parameters)  # what no parameter says alone: ValueError
     return entry
 
 
-def build(spec: FeatureSpec, *, on_bars: bool) -> Indicator:
+def inputs_of(specs: tuple[FeatureSpec, ...]) -> frozenset[Input]:
+    """The columns beyond prices that these features read."""
+    return frozenset().union(*(_FEATURES[spec.function].inputs for spec in specs))
+
+
+def build(spec: FeatureSpec, on: Trigger) -> Indicator:
     """A fresh indicator for a declared feature. ValueError as `check`."""
-    entry = check(spec, on_bars=on_bars)
+    entry = check(spec, on)
     indicator: Indicator = entry.cls(**spec.parameters)
     return indicator
 

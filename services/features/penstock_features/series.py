@@ -1,6 +1,9 @@
 """Features over one series of bars or rows, and the messages that carry them."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import nan
 from typing import Literal, Protocol
 
 import numpy as np
@@ -12,8 +15,9 @@ from penstock_kernel.declarations import BarSpec, FeatureSpec, RowSpec
 
 from penstock_features.aggregate import BarAggregator
 from penstock_features.bars import TradeBars
-from penstock_features.registry import Indicator, Rows, adapter, build
-from penstock_features.stretches import floats
+from penstock_features.inputs import bar_inputs, quote_inputs, trade_inputs
+from penstock_features.registry import Indicator, Rows, Trigger, adapter, build, inputs_of
+from penstock_features.stretches import Ints, floats
 
 _PRICE_SCALE_MAX = 18
 
@@ -39,17 +43,21 @@ class AnyBar(Protocol):
 class FeatureSet:
     """The indicators of one series, in the order of their declaration."""
 
-    def __init__(self, specs: tuple[FeatureSpec, ...], *, on_bars: bool) -> None:
+    def __init__(self, specs: tuple[FeatureSpec, ...], on: Trigger) -> None:
         self.names = tuple(spec.name for spec in specs)
         self._specs = specs
         self._adapters = [adapter(spec) for spec in specs]
-        self._indicators: list[Indicator] = [build(spec, on_bars=on_bars) for spec in specs]
+        self._indicators: list[Indicator] = [build(spec, on) for spec in specs]
+        self.inputs = inputs_of(specs)
+        self.others = tuple(sorted({spec.other for spec in specs if spec.other is not None}))
+        """The instruments that this series is compared with."""
 
-    def values(self, rows: Rows) -> NDArray[np.float64]:
-        """Advance over the rows; one row each, one column per feature."""
+    def values(self, rows: Rows, others: Mapping[str, list[float]] | None = None) -> NDArray[np.float64]:
+        """Advance over the rows; one row each, one column per feature. `others`: closes as of each row."""
         matrix = np.empty((len(rows.close), len(self._indicators)))
-        for column, indicator in enumerate(self._indicators):
-            matrix[:, column] = indicator.column(rows)
+        for column, (spec, indicator) in enumerate(zip(self._specs, self._indicators, strict=True)):
+            seen = rows if spec.other is None or others is None else rows._replace(other=others[spec.other])
+            matrix[:, column] = indicator.column(seen)
         return matrix
 
     def state(self) -> list[str]:
@@ -74,7 +82,12 @@ class BarSeries:
     def __init__(self, spec: BarSpec, set_version: str, *, volume_in_quote: bool) -> None:
         self.spec = spec
         self.set_version = set_version
-        self.features = FeatureSet(spec.features, on_bars=True)
+        self.features = FeatureSet(spec.features, "bar")
+        self._volume_in_quote = volume_in_quote
+        self.followed = False
+        """Whether another series is compared with this one."""
+        self.closes: list[tuple[int, float]] = []
+        """(end, close) of the last bar before the interval, and of those put out in it; when followed."""
         self.from_trades = TradeBars(spec.interval)
         self.from_bars = BarAggregator(spec.interval, volume_in_quote)
 
@@ -93,6 +106,9 @@ class BarSeries:
         made = self.from_trades if source == "trades" else self.from_bars
         scale = made.price_scale
         prices = [np.array([getattr(bar, name) for bar in bars], dtype=np.int64) for name in _PRICES]
+        volume = np.array([bar.volume for bar in bars], dtype=np.int64)
+        vwap = np.array([bar.vwap(scale) for bar in bars], dtype=np.float64)
+        ends = [bar.end for bar in bars]
         return FeatureBars(
             instrument=self.spec.instrument,
             interval=self.spec.interval,
@@ -101,16 +117,16 @@ class BarSeries:
             names=self.features.names,
             price_scale=scale,
             size_scale=made.size_scale,
-            ts=np.array([bar.end for bar in bars], dtype=np.int64),
+            ts=np.array(ends, dtype=np.int64),
             open=prices[0],
             high=prices[1],
             low=prices[2],
             close=prices[3],
-            volume=np.array([bar.volume for bar in bars], dtype=np.int64),
+            volume=volume,
             trades=np.array([bar.trades for bar in bars], dtype=np.int64),
-            vwap=np.array([bar.vwap(scale) for bar in bars], dtype=np.float64),
+            vwap=vwap,
             flags=np.array([bar.flags for bar in bars], dtype=np.int8),
-            values=self.features.values(_rows(prices, scale)),
+            values=self._values(ends, self._rows(prices, scale, volume, made.size_scale, vwap)),
         )
 
     def passed_on(self, batch: BarBatch) -> FeatureBars:
@@ -118,6 +134,13 @@ class BarSeries:
         self.from_bars.part = batch.interval
         late = batch.ts_init - batch.ts_event >= batch.interval
         scale = batch.price_scale
+        rows = self._rows(
+            (batch.open, batch.high, batch.low, batch.close),
+            scale,
+            batch.volume,
+            batch.size_scale,
+            batch.vwap,
+        )
         return FeatureBars(
             instrument=batch.instrument,
             interval=batch.interval,
@@ -135,7 +158,38 @@ class BarSeries:
             trades=batch.trades,
             vwap=batch.vwap,
             flags=batch.flags | (late * np.int8(RowFlag.LATE)),
-            values=self.features.values(_rows((batch.open, batch.high, batch.low, batch.close), scale)),
+            values=self._values(batch.ts_event.tolist() if self.followed else (), rows),
+        )
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is compared with other instruments: its bars wait for theirs until the interval ends."""
+        return bool(self.features.others)
+
+    def compared(self, bars: FeatureBars, closes: Mapping[str, list[tuple[int, float]]]) -> FeatureBars:
+        """Bars that waited, with their features; `closes` of the others, in the order of their ends."""
+        prices = (bars.open, bars.high, bars.low, bars.close)
+        rows = self._rows(prices, bars.price_scale, bars.volume, bars.size_scale, bars.vwap)
+        ends = bars.ts.tolist()
+        others = {key: [_as_of(closes[key], end) for end in ends] for key in self.features.others}
+        return replace(bars, values=self.features.values(rows, others))
+
+    def _values(self, ends: Sequence[int], rows: Rows) -> NDArray[np.float64]:
+        if self.followed:
+            self.closes += zip(ends, rows.close, strict=True)
+        if self.compares:
+            return np.full((len(rows.close), len(self.features.names)), nan)
+        return self.features.values(rows)
+
+    def _rows(
+        self, prices: Sequence[Ints], scale: int, volume: Ints, size_scale: int, vwap: NDArray[np.float64]
+    ) -> Rows:
+        opened, high, low, close = (floats(column, scale) for column in prices)
+        rows = Rows(opened, high, low, close, exact=prices[3].tolist(), unit=10**scale)
+        if not self.features.inputs:
+            return rows
+        return bar_inputs(
+            rows, floats(volume, size_scale), vwap.tolist(), volume_in_quote=self._volume_in_quote
         )
 
 
@@ -145,7 +199,7 @@ class RowSeries:
     def __init__(self, spec: RowSpec, set_version: str) -> None:
         self.spec = spec
         self.set_version = set_version
-        self.features = FeatureSet(spec.features, on_bars=False)
+        self.features = FeatureSet(spec.features, spec.trigger)
 
     def rows(self, batch: TradeBatch | QuoteBatch) -> FeatureRows:
         """One row per row of the batch. A quote's price is its middle, its size the sum of both sides'."""
@@ -158,6 +212,9 @@ class RowSeries:
                 raise ValueError(f"{batch.instrument}: the middle of quotes of {batch.price_scale} decimals")
             size, side = batch.bid_size + batch.ask_size, np.zeros(len(price), dtype=np.int8)
         prices = floats(price, scale)
+        rows = Rows(prices, prices, prices, prices, exact=price.tolist(), unit=10**scale)
+        if self.features.inputs:
+            rows = trade_inputs(rows, batch) if isinstance(batch, TradeBatch) else quote_inputs(rows, batch)
         return FeatureRows(
             instrument=batch.instrument,
             trigger=self.spec.trigger,
@@ -169,12 +226,11 @@ class RowSeries:
             price=price,
             size=size,
             side=side,
-            values=self.features.values(
-                Rows(prices, prices, prices, prices, exact=price.tolist(), unit=10**scale)
-            ),
+            values=self.features.values(rows),
         )
 
 
-def _rows(prices: Sequence[NDArray[np.int64]], scale: int) -> Rows:
-    opened, high, low, close = (floats(column, scale) for column in prices)
-    return Rows(opened, high, low, close, exact=prices[3].tolist(), unit=10**scale)
+def _as_of(closes: list[tuple[int, float]], end: int) -> float:
+    """The close of the last bar that ended by `end`; NaN before the first."""
+    place = bisect_right(closes, end, key=lambda bar: bar[0])
+    return closes[place - 1][1] if place else nan

@@ -1,11 +1,15 @@
 """The features stage: market data in, bars, feature rows and prices out."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
 from penstock_contracts.base import Message
 from penstock_contracts.batch import part_of
+from penstock_contracts.codec import decode, encode
+from penstock_contracts.features import FeatureBars
 from penstock_contracts.market import (
     BarBatch,
     Gap,
@@ -34,6 +38,7 @@ class _Series:
     from_trades: TradeBars
     from_bars: BarAggregator
     features: list[str]
+    closes: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,6 +61,8 @@ class State:
     rows: int = 0
     series: list[_Series] = field(default_factory=list)
     row_features: list[list[str]] = field(default_factory=list)
+    waiting: list[tuple[int, str]] = field(default_factory=list)
+    """Place of the series, and bars that wait for those of other instruments, as on the wire."""
 
 
 _STATE = TypeAdapter(State)
@@ -76,6 +83,12 @@ class FeaturesStage:
         """Instrument -> places of its series."""
         for order, series in enumerate(self._series):
             self._orders.setdefault(series.spec.instrument, []).append(order)
+        self._places = {(each.spec.instrument, each.spec.interval): each for each in self._series}
+        for series in self._series:
+            for other in series.features.others:
+                self._places[other, series.spec.interval].followed = True
+        self._waiting: list[tuple[int, FeatureBars]] = []
+        """Bars that are compared with other instruments', until the interval ends."""
         self._rows = {
             (spec.instrument, spec.trigger): RowSeries(spec, config.set_version) for spec in config.rows
         }
@@ -115,10 +128,11 @@ class FeaturesStage:
             overdue = series.from_bars.overdue(end.ts)
             if overdue is not None:
                 due.append((overdue.end, order, overdue))
-        outputs: list[Message] = []
+        made: list[tuple[int, FeatureBars]] = []
         due.sort(key=lambda entry: entry[:2])
         for order, entries in groupby(due, key=lambda entry: entry[1]):
-            outputs.append(self._finished(order, [bar for _, _, bar in entries]))
+            made.append((order, self._finished(order, [bar for _, _, bar in entries])))
+        outputs: list[Message] = self._compared(made)
         prices = prices_message(state.tracks)
         if prices is not None:
             outputs.append(prices)
@@ -144,8 +158,10 @@ class FeaturesStage:
     def snapshot(self) -> bytes:
         """The state as JSON."""
         self._state.series = [
-            _Series(series.from_trades, series.from_bars, series.features.state()) for series in self._series
+            _Series(series.from_trades, series.from_bars, series.features.state(), series.closes)
+            for series in self._series
         ]
+        self._state.waiting = [(order, b64encode(encode(bars)).decode()) for order, bars in self._waiting]
         self._state.row_features = [series.features.state() for series in self._rows.values()]
         return _STATE.dump_json(self._state)
 
@@ -162,6 +178,8 @@ class FeaturesStage:
         for series, saved in zip(self._series, restored.series, strict=True):
             series.from_trades, series.from_bars = saved.from_trades, saved.from_bars
             series.features.resume(saved.features)
+            series.closes = saved.closes
+        self._waiting = [(order, _read(saved)) for order, saved in restored.waiting]
         for rows, features in zip(self._rows.values(), restored.row_features, strict=True):
             rows.features.resume(features)
         self._state = restored
@@ -209,12 +227,13 @@ class FeaturesStage:
     def _from_bars(self, batch: BarBatch, fed: list[int]) -> Outputs:
         """The source's bars and the larger ones that they complete, in the order of the batch's rows."""
         outputs: list[Message] = []
-        passed_on = None
+        passed_on: FeatureBars | None = None
+        passed_order = 0
         completed: list[tuple[int, int, AnyBar]] = []
         for order in fed:
             series = self._series[order]
             if series.spec.interval == batch.interval:
-                passed_on = series.passed_on(batch)
+                passed_on, passed_order = series.passed_on(batch), order
                 self._state.bars += len(batch.ts_event)
             else:
                 completed += [(row, order, bar) for row, bar in series.from_bars.add(batch)]
@@ -225,14 +244,40 @@ class FeaturesStage:
             completed, key=lambda entry: (entry[0] if passed_on is not None else 0, entry[1])
         ):
             if passed_on is not None and row > done:
-                outputs.append(part_of(passed_on, done, row))
+                outputs += self._wait(passed_order, part_of(passed_on, done, row))
                 done = row
-            outputs.append(self._finished(order, [bar for _, _, bar in entries]))
+            outputs += self._wait(order, self._finished(order, [bar for _, _, bar in entries]))
         if passed_on is not None and done < len(batch.ts_event):
-            outputs.append(part_of(passed_on, done, len(batch.ts_event)) if done else passed_on)
+            rest = part_of(passed_on, done, len(batch.ts_event)) if done else passed_on
+            outputs += self._wait(passed_order, rest)
         return outputs
 
-    def _finished(self, order: int, bars: list[AnyBar]) -> Message:
+    def _wait(self, order: int, bars: FeatureBars) -> tuple[FeatureBars, ...]:
+        """The bars, or nothing when they have to wait for other instruments'."""
+        if not self._series[order].compares:
+            return (bars,)
+        self._waiting.append((order, bars))
+        return ()
+
+    def _compared(self, made: Iterable[tuple[int, FeatureBars]]) -> list[Message]:
+        """The bars that waited and those of the interval's end, now that all its closes are known."""
+        outputs: list[Message] = []
+        for order, bars in (*self._waiting, *made):
+            series = self._series[order]
+            if series.compares:
+                closes = {
+                    other: self._places[other, series.spec.interval].closes
+                    for other in series.features.others
+                }
+                outputs.append(series.compared(bars, closes))
+            else:
+                outputs.append(bars)
+        self._waiting = []
+        for series in self._series:
+            del series.closes[:-1]
+        return outputs
+
+    def _finished(self, order: int, bars: list[AnyBar]) -> FeatureBars:
         self._state.bars += len(bars)
         return self._series[order].finished(bars, "trades" if isinstance(bars[0], Bar) else "bars")
 
@@ -275,3 +320,9 @@ class FeaturesStage:
         if track is None:
             track = self._state.tracks[key] = PriceTrack(self._decimals.get(key, 0))
         return track
+
+
+def _read(saved: str) -> FeatureBars:
+    bars = decode("feat", "bar", 1, b64decode(saved))
+    assert isinstance(bars, FeatureBars)
+    return bars

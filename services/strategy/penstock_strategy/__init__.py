@@ -1,10 +1,19 @@
 """Strategies: features in, signals out. What a strategy's author needs is here."""
 
 from penstock_strategy.intents import Intents, limit, market
-from penstock_strategy.strategy import Feature, Needs, NoState, OrderEvent, Parameters, Strategy, feature
+from penstock_strategy.strategy import (
+    EACH,
+    Feature,
+    Needs,
+    NoState,
+    OrderEvent,
+    Parameters,
+    Strategy,
+    feature,
+)
 from penstock_strategy.views import Bar, Row
 
 __all__ = [
-    "Strategy", "Parameters", "NoState", "Needs", "Feature", "feature", "Bar", "Row", "Intents", "OrderEvent",
-    "limit", "market",
+    "Strategy", "Parameters", "NoState", "Needs", "Feature", "feature", "EACH", "Bar", "Row", "Intents",
+    "OrderEvent", "limit", "market",
 ]  # fmt: skip

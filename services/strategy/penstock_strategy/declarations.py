@@ -22,6 +22,9 @@ def declarations(session: SessionConfig) -> tuple[tuple[BarSpec, ...], tuple[Row
         needs = loaded.declared(loaded.build(Context(spec, session)))
         for bar in needs.bars:
             bars.setdefault((bar.instrument, bar.interval), {}).update(_by_column(bar.features))
+            for each in bar.features:
+                if each.other is not None:
+                    bars.setdefault((each.other, bar.interval), {})
         for row in needs.rows:
             rows.setdefault((row.instrument, row.trigger), {}).update(_by_column(row.features))
     return (

@@ -58,11 +58,23 @@ class Loaded:
         if needs.warm_up < 0:
             raise StrategyLoadError(f"{self.owner}: warm_up must not be negative, not {needs.warm_up}")
         declared: list[BarSpec | RowSpec] = [*needs.bars, *needs.rows]
+        series = [(bar.instrument, str(bar.interval)) for bar in needs.bars]
+        series += [(row.instrument, row.trigger) for row in needs.rows]
+        for instrument, kind in series:
+            if series.count((instrument, kind)) > 1:
+                raise StrategyLoadError(
+                    f"{self.owner}: it declares {instrument} twice: give all features to one declaration"
+                )
         for each in declared:
             if each.instrument not in strategy.instruments:
                 raise StrategyLoadError(
                     f"{self.owner}: it declares {each.instrument}, which it was not given"
                 )
+            for spec in each.features:
+                if spec.other is not None and spec.other not in strategy.instruments:
+                    raise StrategyLoadError(
+                        f"{self.owner}: {spec.name} compares with {spec.other}, which it was not given"
+                    )
             names = [spec.name for spec in each.features]
             if len(set(names)) < len(names):
                 raise StrategyLoadError(f"{self.owner}: two features of {each.instrument} share a name")

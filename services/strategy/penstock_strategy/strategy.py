@@ -17,6 +17,9 @@ from penstock_strategy.context import Context
 from penstock_strategy.intents import Intents, Number, Remark, Wish, decimal, target_of
 from penstock_strategy.views import Bar, Row
 
+EACH = "each"
+"""As the `other` of a feature: one feature for each other instrument, called `<name>.<its key>`."""
+
 
 class Parameters(BaseModel):
     """Base of a strategy's parameters: typed, bounded, immutable, no others accepted."""
@@ -35,11 +38,13 @@ class Feature:
 
     function: str
     parameters: Mapping[str, int | float] = field(default_factory=dict)
+    other: str | None = None
+    """The instrument that it compares with, or EACH."""
 
 
-def feature(function: str, **parameters: int | float) -> Feature:
-    """A feature to declare, for example `feature("ema", period=20)`."""
-    return Feature(function, parameters)
+def feature(function: str, *, other: str | None = None, **parameters: int | float) -> Feature:
+    """A feature to declare, as in `feature("ema", period=20)`; those of two instruments name the `other`."""
+    return Feature(function, parameters, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +176,31 @@ class Strategy(Generic[P, S]):
 
     # --- To declare and to want ----------------------------------------------------------------------
 
-    def bars(self, *, every: int | None = None, **features: Feature) -> tuple[BarSpec, ...]:
-        """Bars of all its instruments with features on them; `every` is ns, by default its interval."""
-        specs = _specs(features)
+    def bars(
+        self, *, of: str | None = None, every: int | None = None, **features: Feature
+    ) -> tuple[BarSpec, ...]:
+        """Bars of all its instruments, or `of` one, with features; `every` is ns, by default its interval."""
         return tuple(
-            BarSpec(instrument=key, interval=every or self.interval, features=specs)
-            for key in self.instruments
+            BarSpec(
+                instrument=key,
+                interval=every or self.interval,
+                features=_specs(features, key, self.instruments),
+            )
+            for key in ((of,) if of is not None else self.instruments)
         )
 
     def trades(self, **features: Feature) -> tuple[RowSpec, ...]:
         """A row on every trade of all its instruments."""
         return tuple(
-            RowSpec(instrument=key, trigger="trade", features=_specs(features)) for key in self.instruments
+            RowSpec(instrument=key, trigger="trade", features=_specs(features, key, self.instruments))
+            for key in self.instruments
         )
 
     def quotes(self, **features: Feature) -> tuple[RowSpec, ...]:
         """A row on every quote of all its instruments."""
         return tuple(
-            RowSpec(instrument=key, trigger="quote", features=_specs(features)) for key in self.instruments
+            RowSpec(instrument=key, trigger="quote", features=_specs(features, key, self.instruments))
+            for key in self.instruments
         )
 
     def long(
@@ -273,8 +285,17 @@ class Strategy(Generic[P, S]):
         )
 
 
-def _specs(features: Mapping[str, Feature]) -> tuple[FeatureSpec, ...]:
-    return tuple(
-        FeatureSpec(name=name, function=each.function, parameters=dict(each.parameters))
-        for name, each in features.items()
-    )
+def _specs(
+    features: Mapping[str, Feature], instrument: str, instruments: Sequence[str]
+) -> tuple[FeatureSpec, ...]:
+    """The features of one instrument; one that compares with EACH stands for one with each of the others."""
+    specs: list[FeatureSpec] = []
+    for name, each in features.items():
+        if not isinstance(each, Feature):
+            raise TypeError(f"{name} must be what feature() makes, not {each!r}")
+        others = [key for key in instruments if key != instrument] if each.other == EACH else [each.other]
+        for other in others:
+            called = f"{name}.{other}" if each.other == EACH else name
+            parameters = dict(each.parameters)
+            specs.append(FeatureSpec(name=called, function=each.function, parameters=parameters, other=other))
+    return tuple(specs)

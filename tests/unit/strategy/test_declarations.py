@@ -45,3 +45,17 @@ class Mine(Strategy[Parameters, NoState]):
 def test_a_strategy_that_cannot_be_loaded_is_told() -> None:
     with pytest.raises(ValueError, match="unknown strategy 'none'"):
         declarations(session(spec("none")))
+
+
+def test_each_declares_a_row_of_the_matrix_and_the_bars_of_the_others(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "class Mine(Strategy[Parameters, NoState]):\n    def declare(self):\n"
+        "        corr = feature('correlation', other=EACH, period=5)\n"
+        "        return Needs(bars=self.bars(of=self.instruments[0], corr=corr))",
+    )
+    bars, _ = declarations(session(spec(source, instruments=(BTC, ETH))))
+    assert [(each.instrument, [one.name for one in each.features]) for each in bars] == [
+        (BTC, [f"correlation_5_{ETH}"]),
+        (ETH, []),
+    ]

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,15 @@ def test_thresholds_that_can_never_be_reached_are_refused() -> None:
             "return Needs(bars=[self.bars()[0].model_copy(update={'instrument': 'a.b'})])",
             "one: it declares a.b, which it was not given",
         ),
-        ("return self.bars(x=5)", "one: declare: AttributeError: 'int' object has no attribute 'function'"),
+        ("return self.bars(x=5)", "one: declare: TypeError: x must be what feature() makes, not 5"),
+        (
+            "return Needs(bars=[*self.bars(), *self.bars()])",
+            "one: it declares btc-usdt.test twice: give all features to one declaration",
+        ),
+        (
+            "return Needs(bars=self.bars(x=feature('beta', other='a.b', period=5)))",
+            "one: x compares with a.b, which it was not given",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_told_when_the_strategy_is_loaded(
@@ -112,7 +121,7 @@ def test_a_wrong_declaration_is_told_when_the_strategy_is_loaded(
     source = written(
         tmp_path, f"class Mine(Strategy[Parameters, NoState]):\n    def declare(self):\n        {declare}"
     )
-    with pytest.raises(StrategyLoadError, match=text.replace("(", r"\(")):
+    with pytest.raises(StrategyLoadError, match=re.escape(text)):
         stage(spec(source))
 
 
