@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from penstock_contracts.base import Message
-from penstock_contracts.market import BarBatch, Gap, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, Gap, QuoteBatch, TradeBatch
 from penstock_ingest.config import IngestConfig
 from penstock_ingest.feed import Feed
 from penstock_ingest.sources import open_sources
@@ -77,6 +77,12 @@ def rows_in(messages: Sequence[Message]) -> list[tuple[object, ...]]:
         elif isinstance(message, BarBatch):
             columns = (message.ts_event, message.ts_init, message.open, message.high, message.low)
             columns += (message.close, message.volume, message.trades, message.flags)
+        elif isinstance(message, QuoteBatch):
+            columns = (message.ts_event, message.ts_init, message.bid, message.ask, message.bid_size)
+            columns += (message.ask_size, message.flags)
+        elif isinstance(message, BookBatch):
+            columns = (message.ts_event, message.ts_init, message.action, message.side, message.price)
+            columns += (message.size, message.first_update_id, message.last_update_id)
         else:
             rows.append((type(message).__name__, message.ts_init, _gap(message)))
             continue

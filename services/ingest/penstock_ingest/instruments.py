@@ -145,7 +145,8 @@ def _turnover_per_day(table: Table) -> float:
 
 
 def _median_price(table: Table) -> float:
-    column = table.columns["close" if "close" in table.columns else "price"]
+    name = next(name for name in ("close", "price", "bid") if name in table.columns)
+    column = table.columns[name]
     return float(np.median(column)) / float(10 ** table.plain["price_scale"])
 
 

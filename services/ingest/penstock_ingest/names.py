@@ -22,8 +22,11 @@ _KINDS = {
     "spot": InstrumentKind.SPOT,
 }
 _NOISE = frozenset(
-    {"trades", "trade", "aggtrades", "bars", "bar", "ohlcv", "ohlc", "klines", "kline", "candles", "data"}
-)
+    {
+        "trades", "trade", "aggtrades", "bars", "bar", "ohlcv", "ohlc", "klines", "kline", "candles", "data",
+        "quotes", "quote", "bbo", "book", "books", "depth", "orderbook", "snapshot", "snapshots", "updates",
+    }
+)  # fmt: skip
 _INTERVAL = re.compile(r"(\d+)(s|sec|m|min|h|d)")
 _UNIT = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
@@ -42,7 +45,7 @@ class Named:
 
 def stem(file: Path) -> str:
     """A file's name without its extensions, small."""
-    return re.sub(r"\.(csv|tsv|txt|parquet|pq|gz)", "", file.name.lower())
+    return re.sub(r"\.(csv|tsv|txt|parquet|pq|gz|zip|jsonl|data)", "", file.name.lower())
 
 
 def interval_of(file: Path) -> int | None:

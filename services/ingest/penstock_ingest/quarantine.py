@@ -25,7 +25,7 @@ class Reason(IntEnum):
 
     GOOD = 0
     COLUMNS = 1
-    """More fields than the header."""
+    """More fields than the header; of JSON lines, a line that is no message."""
     TIME = 2
     """No time, or none that can be read."""
     NOT_A_NUMBER = 3
@@ -53,6 +53,18 @@ class Reason(IntEnum):
     """A bar that does not lie on the interval of the others."""
     SYMBOL = 18
     """No symbol where the file has a column for it."""
+    CROSSED = 19
+    """A bid above the ask; of a book, a bid at or above it."""
+    UPDATE_TYPE = 20
+    """Neither a snapshot nor an update."""
+    UPDATE_INCOMPLETE = 21
+    """Good itself, but another row of its update is not."""
+    UPDATE_MISSING = 22
+    """The update before it is missing."""
+    NO_BOOK = 23
+    """An update without a book to apply it to: before the first snapshot, or after a gap."""
+    VALUE = 24
+    """A value that is not one of those that the column can have."""
 
     @property
     def label(self) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import time
 from collections import deque
 
@@ -12,11 +11,13 @@ from penstock_contracts.codec import rows_of
 from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.interval import Done
-from penstock_contracts.market import BarBatch, Mark, QuoteBatch, RowQuarantined, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, Gap, Mark, QuoteBatch, RowQuarantined, TradeBatch
+from penstock_kernel.counting import Counter
 from penstock_kernel.topology import PLACES, STAGES
-from penstock_runtime import failpoints
-from penstock_runtime.errors import Superseded, Unavailable, UnreadableHalt
+from penstock_runtime import edge, failpoints
+from penstock_runtime.errors import UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
+from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
@@ -25,7 +26,6 @@ from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
 from penstock_ingest.config import IngestConfig
-from penstock_ingest.killfile import KillFile
 from penstock_ingest.schedule import Schedule
 
 _log = structlog.get_logger(__name__)
@@ -38,8 +38,6 @@ _RECORDED_MAX = 4096
 """Intervals that the recorder may be behind in a replay."""
 RAW_MAX = 2000
 """Characters of a quarantined row that are kept."""
-_TICK_S = 0.05
-_STILL_S = 3.0
 _ENDED_MAX = 2000
 """Marks after the data within which everything must be flat."""
 
@@ -70,6 +68,7 @@ class IngestService:
         self._control: LogReader | None = None
         self._done_consumer: OrderedConsumer | None = None
         self._session_epoch = 0
+        self._stages: dict[str, Counter] = {}
         self._seen_commands: set[str] = set()
         self._commands: list[Command] = []
         self._done: dict[str, Done] = {}
@@ -95,7 +94,9 @@ class IngestService:
         self._own = await self._reader(("md",), None)
         self._control = await self._reader(("ctl",), self._wake)
         if not self._stages_here:
+            self._stages = {each: Counter(each, self._session_epoch) for each in STAGES}
             filters = [f"p{self._log.partition}.{PLACES[each].family}.*.done.>" for each in STAGES]
+            filters += [f"p{self._log.partition}.ctl.*.claim.*.{each}" for each in STAGES]
             self._done_consumer = await self._log.consumer(filters, self._wake.set)
             await self._done_consumer.start(self._session_epoch, "")
         await self._log.subscribe_core(progress_subject(self._log.partition), self._on_progress)
@@ -116,16 +117,7 @@ class IngestService:
         return reader
 
     async def _claim(self, own: LogReader) -> int:
-        counter = own.counter("ingest")
-        for _ in range(5):
-            claim = Claim(producer="ingest", nonce=secrets.token_hex(8), succeeds=counter.epoch)
-            sequence = await self._log.claim(claim)
-            while own.sequence < sequence:
-                self._fold()
-                await own.wait(0.05)
-            if counter.epoch == sequence:
-                return sequence
-        raise Superseded("other writers of market data keep claiming before this one")
+        return await edge.claim(self._log, own, "ingest", self._fold)
 
     def _fold(self) -> None:
         own = self._own
@@ -137,7 +129,9 @@ class IngestService:
                 self._released_after = {}
                 self._seen_commands.update(each.command_id for each in message.commands)
                 self._ended_marks += message.ended
-            elif isinstance(message, TradeBatch | BarBatch | QuoteBatch):
+            elif isinstance(message, TradeBatch | QuoteBatch | BookBatch | BarBatch) or (
+                isinstance(message, Gap) and message.book  # the others pass with the bar after them
+            ):
                 rows = self._released_after.get(message.source, 0)
                 self._released_after[message.source] = rows + rows_of(message)
 
@@ -166,18 +160,12 @@ class IngestService:
                 if wait_s is None:
                     await self._wake.wait()
                 elif wait_s > 0:
-                    await self._sleep(wait_s)
+                    await edge.wait_at_most(self._wake, wait_s)
                 else:
                     await asyncio.sleep(0)
         finally:
             reporter.cancel()
             ticker.cancel()
-
-    async def _sleep(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        handle = loop.call_later(seconds, self._wake.set)
-        await self._wake.wait()
-        handle.cancel()
 
     def _listen(self) -> None:
         self._read_own()
@@ -188,22 +176,21 @@ class IngestService:
                 self._admit(delivered)
         consumer = self._done_consumer
         while consumer is not None and (raw := consumer.take()) is not None:
-            delivered = Delivered(*raw)
-            origin = delivered.origin
-            if origin is not None and origin.epoch == self._session_epoch:
+            self._hear(Delivered(*raw))
+
+    def _hear(self, delivered: Delivered) -> None:
+        """A stage's `done`, or the claim of one that is no function of the log: at a live venue."""
+        origin = delivered.origin
+        if origin is not None:
+            if origin.epoch == self._stages[origin.producer].epoch:
                 self.note_done(origin.producer, origin.index, delivered.decode())
+        elif isinstance(claim := delivered.decode(), Claim) and claim.producer in self._stages:
+            self._stages[claim.producer].claim(delivered.sequence, claim)
 
     def _read_own(self) -> None:
         own = self._own
         assert own is not None
-        counter = own.counter("ingest")
-        while (delivered := own.poll()) is not None and counter.epoch == self._writer.epoch:
-            self._writer.read_back(delivered)
-        if counter.epoch != self._writer.epoch:
-            raise Superseded(
-                f"another ingest claimed the market data at {counter.epoch}; "
-                f"this one (epoch {self._writer.epoch}) writes no more"
-            )
+        edge.read_back(own, self._writer)
 
     def _admit(self, delivered: Delivered) -> None:
         try:
@@ -376,17 +363,10 @@ class IngestService:
         _log.info("session_ended", reason=self._stop_reason or self._schedule.end_reason)
 
     async def _tick(self) -> None:
-        still_since, confirmed = time.monotonic(), -1
+        stillness = edge.Stillness(self._writer)
         while True:
-            await asyncio.sleep(_TICK_S)
-            if self._writer.confirmed != confirmed or not self._writer.unconfirmed:
-                confirmed, still_since = self._writer.confirmed, time.monotonic()
-            elif time.monotonic() - still_since > _STILL_S:
-                still_since = time.monotonic()
-                try:
-                    await self._writer.ask_why()
-                except Unavailable as error:
-                    _log.warning("writer_unanswered", error=str(error))
+            await asyncio.sleep(edge.TICK_S)
+            await stillness.look()
             command = self._kill_file.look(time.time_ns())
             if command is not None:
                 await self._log.publish_command(command)

@@ -1,29 +1,19 @@
 """The configured sources, opened: what can be wrong with them is said here, before anything starts."""
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import TradeBatch
-from penstock_contracts.subjects import instrument_key
 from penstock_kernel.grid import NS_PER_MS, grid_before
 
 from penstock_ingest.config import IngestConfig, SyntheticConfig, parse_source
 from penstock_ingest.errors import SourceError
-from penstock_ingest.feed import Feed, TableFeed
-from penstock_ingest.files.read import FileRows, ReadOptions, read_file
-from penstock_ingest.instruments import (
-    REPLAY,
-    SYNTHETIC,
-    Definition,
-    define,
-    definition_for,
-    infer,
-    load_definitions,
-)
-from penstock_ingest.names import Named, from_file, from_symbol
+from penstock_ingest.events import EventFeed
+from penstock_ingest.feed import Feed
+from penstock_ingest.files.feeds import file_feeds
+from penstock_ingest.files.read import BookRows, FileRows, ReadOptions, read_file
+from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
 from penstock_ingest.table import Rules
 
@@ -45,7 +35,7 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
         raise SourceError("only one synthetic source; ingest.synthetic.symbols takes several symbols")
     rules = Rules(config.price_jump_max, config.price_decimals, config.size_decimals)
     options = ReadOptions(config.columns, config.format, config.bar_time, config.bar_interval, rules)
-    parts: list[tuple[int, FileRows]] = []
+    parts: list[tuple[int, FileRows | BookRows]] = []
     feeds: dict[int, list[Feed]] = {at: [] for at in range(len(sources))}
     for at, source in enumerate(sources):
         if source.kind == "replay":
@@ -55,7 +45,7 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
             if source.seed is not None:
                 synthetic = synthetic.model_copy(update={"seed": source.seed})
             feeds[at] += _synthetic_feeds(synthetic, rules, config.batch_rows, definitions)
-    for at, feed in _file_feeds(parts, definitions, config.batch_rows):
+    for at, feed in file_feeds(parts, definitions, rules, config.batch_rows):
         feeds[at].append(feed)
     return [feed for at in range(len(sources)) for feed in feeds[at]]
 
@@ -70,10 +60,11 @@ def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: boo
         if realtime and setting > GRID:
             raise SourceError(f"grid {setting} ns: at 1x the marks are at most 100 ms apart")
         return setting
-    intervals = [feed.bar_interval for feed in feeds]
-    if realtime or not feeds or None in intervals:
+    priced = [feed for feed in feeds if not isinstance(feed, EventFeed)]
+    intervals = [feed.bar_interval for feed in priced]
+    if realtime or not priced or None in intervals:
         return GRID
-    phases = [feed.next_time() or 0 for feed in feeds]
+    phases = [feed.next_time() or 0 for feed in priced]
     return max(math.gcd(*(interval for interval in intervals if interval is not None), *phases), GRID)
 
 
@@ -100,55 +91,3 @@ def _synthetic_feeds(
         instrument = define(definition_for(definitions, values["instrument"], None), values, {})
         feeds.append(SyntheticFeed(f"{SYNTHETIC}-{symbol}", instrument, config, symbol, rules, batch_rows))
     return feeds
-
-
-def _file_feeds(
-    parts: Sequence[tuple[int, FileRows]], definitions: Sequence[Definition], batch_rows: int
-) -> list[tuple[int, Feed]]:
-    """A feed for each part of a file; the parts of one instrument are defined together."""
-    groups: dict[str, list[tuple[int, FileRows]]] = {}
-    named: dict[str, tuple[Named, Definition | None]] = {}
-    for at, rows in parts:
-        name = from_file(rows.file) if rows.symbol is None else from_symbol(rows.symbol)
-        key = instrument_key(name.symbol, REPLAY)
-        definition = definition_for(definitions, key, rows.file if rows.symbol is None else None)
-        if definition is not None:
-            key = definition.instrument
-        groups.setdefault(key, []).append((at, rows))
-        named.setdefault(key, (name, definition))
-    instruments = {}
-    for key, group in groups.items():
-        whose, definition = named[key]
-        values, texts = infer(
-            whose,
-            REPLAY,
-            [rows.table for _, rows in group],
-            [note for _, rows in group for note in rows.assumptions],
-        )
-        instruments[key] = define(definition, values, texts)
-        if definition is not None and definition.values.get("tick_size") is not None:
-            _flag_off_tick(instruments[key], [rows for _, rows in group])
-    feeds: list[tuple[int, Feed]] = []
-    for key, group in groups.items():
-        for at, rows in group:
-            called = _feed_name(len(feeds) + 1, rows)
-            feed = TableFeed(called, instruments[key], rows.table, rows.row_numbers, batch_rows)
-            feeds.append((at, feed))
-    return feeds
-
-
-def _feed_name(number: int, rows: FileRows) -> str:
-    """A name that messages can carry: the number keeps two files of the same name apart."""
-    parts = [str(number), rows.file.name, *([] if rows.symbol is None else [rows.symbol])]
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", "-".join(parts))[:80]
-
-
-def _flag_off_tick(instrument: Instrument, parts: Sequence[FileRows]) -> None:
-    """Flag trades off a tick that was defined; bars are not checked against it."""
-    assert instrument.tick_size is not None
-    digits = instrument.tick_size.normalize().as_tuple()
-    scale = max(0, -int(digits.exponent))
-    units = int(instrument.tick_size.scaleb(scale))
-    for rows in parts:
-        if rows.table.make is TradeBatch:
-            rows.table.flag_off_tick(units, scale)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from penstock_contracts.market import BarBatch, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatch
 from penstock_contracts.types import RowFlag
 
 from penstock_ingest.quarantine import (
@@ -24,7 +24,7 @@ from penstock_ingest.quarantine import (
 )
 from penstock_ingest.scale import Floats, Ints, decimals, exact_at, fitting, to_units
 
-Batch = TradeBatch | BarBatch
+Batch = TradeBatch | QuoteBatch | BookBatch | BarBatch
 SIDE_UNREADABLE = 2
 
 
@@ -92,11 +92,14 @@ class Table:
         return column
 
     def flag_off_tick(self, tick_units: int, tick_scale: int) -> None:
-        """Flag the trades whose price is no multiple of the tick (an integer of `tick_scale` decimals)."""
+        """Flag trades and quotes off the tick (an integer of `tick_scale` decimals)."""
         shift = tick_scale - self.plain["price_scale"]
-        price = self.columns["price"] * 10 ** max(shift, 0)
-        off = price % (tick_units * 10 ** max(-shift, 0)) != 0
-        self.columns["flags"] = self.columns["flags"] | np.where(off, RowFlag.OFF_TICK, 0).astype(np.int8)
+        for name in ("price", "bid", "ask"):
+            if name in self.columns:
+                price = self.columns[name] * 10 ** max(shift, 0)
+                off = price % (tick_units * 10 ** max(-shift, 0)) != 0
+                flag = np.where(off, RowFlag.OFF_TICK, 0).astype(np.int8)
+                self.columns["flags"] = self.columns["flags"] | flag
 
 
 def trade_table(raw: RawTrades, rules: Rules, previous: Previous | None = None) -> tuple[Table, int]:
@@ -105,11 +108,11 @@ def trade_table(raw: RawTrades, rules: Rules, previous: Previous | None = None) 
     put(verdict, raw.ts < 0, Reason.TIME)
     judge_numbers(verdict, (raw.price,), raw.size, size_may_be_zero=False)
     put(verdict, raw.side == SIDE_UNREADABLE, Reason.SIDE)
-    _judge_decimals(verdict, (raw.price,), raw.size, rules)
+    judge_decimals(verdict, (raw.price,), raw.size, rules)
     judge_repeats(verdict, raw.trade_id, (raw.ts, raw.price, raw.size, raw.side))
     judge_order(verdict, raw.ts, previous)
     jumps = judge_jumps(verdict, raw.price, raw.price, raw.price, rules.price_jump_max, previous)
-    columns, scales, rounded = _scaled(verdict, {"price": raw.price}, {"size": raw.size}, rules, False)
+    columns, scales, rounded = scaled(verdict, {"price": raw.price}, {"size": raw.size}, rules, False)
     good = verdict == 0
     ts = raw.ts[good]
     columns |= {
@@ -119,7 +122,7 @@ def trade_table(raw: RawTrades, rules: Rules, previous: Previous | None = None) 
         "flags": np.zeros(len(ts), dtype=np.int8),
         "trade_id": raw.trade_id[good],
     }
-    return _table(TradeBatch, scales, columns, verdict, rounded), jumps
+    return make_table(TradeBatch, scales, columns, verdict, rounded), jumps
 
 
 def bar_table(raw: RawBars, rules: Rules) -> tuple[Table, int]:
@@ -130,14 +133,14 @@ def bar_table(raw: RawBars, rules: Rules) -> tuple[Table, int]:
     put(verdict, raw.ts < 0, Reason.TIME)
     judge_numbers(verdict, body, raw.volume, size_may_be_zero=True)
     judge_bar_shape(verdict, raw.open, raw.high, raw.low, raw.close)
-    _judge_decimals(verdict, body, raw.volume, rules)
+    judge_decimals(verdict, body, raw.volume, rules)
     judge_repeats(verdict, raw.ts, (*body, raw.volume))
     judge_order(verdict, raw.ts, None)
     phases, counts = np.unique(raw.ts[verdict == 0] % raw.interval, return_counts=True)
     if len(phases) > 1:
         put(verdict, raw.ts % raw.interval != phases[np.argmax(counts)], Reason.OFF_INTERVAL)
     jumps = judge_jumps(verdict, raw.high, raw.low, raw.close, rules.price_jump_max, None)
-    columns, scales, rounded = _scaled(verdict, prices, {"volume": raw.volume}, rules, True)
+    columns, scales, rounded = scaled(verdict, prices, {"volume": raw.volume}, rules, True)
     good = verdict == 0
     ts = raw.ts[good]
     still = (columns["volume"] == 0) & (columns["high"] == columns["low"])
@@ -148,10 +151,11 @@ def bar_table(raw: RawBars, rules: Rules) -> tuple[Table, int]:
         "vwap": np.full(len(ts), np.nan),
         "flags": np.where(still, RowFlag.EMPTY, 0).astype(np.int8),
     }
-    return _table(BarBatch, scales | {"interval": raw.interval}, columns, verdict, rounded), jumps
+    return make_table(BarBatch, scales | {"interval": raw.interval}, columns, verdict, rounded), jumps
 
 
-def _judge_decimals(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, rules: Rules) -> None:
+def judge_decimals(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, rules: Rules) -> None:
+    """More decimals than configured."""
     for column in prices:
         if rules.price_decimals is not None:
             put(
@@ -163,7 +167,7 @@ def _judge_decimals(verdict: Verdict, prices: tuple[Floats, ...], size: Floats, 
         put(verdict, ~exact_at(np.where(verdict == 0, size, 0.0), rules.size_decimals), Reason.OUT_OF_RANGE)
 
 
-def _scaled(
+def scaled(
     verdict: Verdict,
     prices: Mapping[str, Floats],
     sizes: Mapping[str, Floats],
@@ -204,9 +208,10 @@ def _scale(verdict: Verdict, group: Mapping[str, Floats], configured: int | None
     return min(fitting(column, scale) for column in good)
 
 
-def _table(
+def make_table(
     make: type[Batch], plain: dict[str, Any], columns: dict[str, NDArray[Any]], verdict: Verdict, rounded: int
 ) -> Table:
+    """The table of the good rows' columns, with what became of the others."""
     bad = np.flatnonzero(verdict)
     return Table(
         make=make,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from penstock_ingest.errors import FileError
 
-Kind = Literal["bar", "trade"]
+Kind = Literal["bar", "trade", "quote", "book"]
 
 NAMES: dict[str, tuple[str, ...]] = {
     "ts": (
@@ -16,6 +16,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "close_time", "end_time", "bar_end", "end", "date", "transact_time", "trade_time", "ts_event",
         "timestamp_ms", "timestamp_ns", "timestamp_us", "unix", "t",
     ),
+    "ts_event": ("cts", "ts_event", "event_time", "transaction_time"),
     "open": ("open", "o", "open_price"),
     "high": ("high", "h", "high_price"),
     "low": ("low", "l", "low_price"),
@@ -27,6 +28,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "side": ("side", "taker_side", "aggressor", "aggressor_side", "direction"),
     "buyer_maker": ("buyer_maker", "is_buyer_maker", "isbuyermaker", "buyer_is_maker", "m"),
     "trade_id": ("trade_id", "tradeid", "agg_trade_id", "aggregate_trade_id", "tid", "id", "a"),
+    "bid": ("bid", "bid_price", "best_bid", "best_bid_price", "bid_px"),
+    "ask": ("ask", "ask_price", "best_ask", "best_ask_price", "ask_px"),
+    "bid_size": ("bid_size", "bid_qty", "bid_quantity", "bid_volume", "bid_amount", "best_bid_qty"),
+    "ask_size": ("ask_size", "ask_qty", "ask_quantity", "ask_volume", "ask_amount", "best_ask_qty"),
+    "update_type": ("update_type", "is_snapshot", "book_action"),
+    "first_id": ("first_update_id", "first_id"),
+    "last_id": ("last_update_id", "final_update_id", "update_id", "last_id", "u"),
+    "previous_id": ("pu", "previous_update_id", "prev_update_id"),
     "symbol": ("symbol", "instrument", "ticker", "pair", "market"),
 }  # fmt: skip
 """Names by meaning, the likelier first; compared in small letters with `_` for anything else."""
@@ -34,10 +43,14 @@ NAMES: dict[str, tuple[str, ...]] = {
 NEEDED: dict[Kind, tuple[str, ...]] = {
     "bar": ("ts", "open", "high", "low", "close", "volume"),
     "trade": ("ts", "price", "size"),
+    "quote": ("ts", "bid", "ask"),
+    "book": ("ts", "update_type", "side", "price", "size"),
 }
 OPTIONAL: dict[Kind, tuple[str, ...]] = {
     "bar": ("trades", "symbol"),
     "trade": ("side", "buyer_maker", "trade_id", "symbol"),
+    "quote": ("bid_size", "ask_size", "symbol"),
+    "book": ("first_id", "last_id", "previous_id", "ts_event", "symbol"),
 }
 START_NAMES = frozenset({"open_time", "start_time", "bar_start", "start"})
 END_NAMES = frozenset({"close_time", "end_time", "bar_end", "end"})
@@ -65,12 +78,21 @@ def resolve(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> Lay
             name = next((by_normal[each] for each in names if each in by_normal), None)
             if name is not None:
                 known[meaning] = name
-    kind: Kind = "bar" if sum(name in known for name in ("open", "high", "low", "close")) > 1 else "trade"
+    kind = _kind(known)
     missing = [name for name in NEEDED[kind] if name not in known]
     if missing:
         _refuse(file, found, kind, missing, known)
     wanted = (*NEEDED[kind], *OPTIONAL[kind])
     return Layout(kind, {name: known[name] for name in wanted if name in known})
+
+
+def _kind(known: Mapping[str, str]) -> Kind:
+    """What the columns are those of; trades when they tell nothing else."""
+    if sum(name in known for name in ("open", "high", "low", "close")) > 1:
+        return "bar"
+    if "update_type" in known:
+        return "book"
+    return "quote" if "bid" in known and "ask" in known else "trade"
 
 
 def _given(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
@@ -85,11 +107,8 @@ def _given(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> dict
 def _refuse(
     file: Path, found: Sequence[str], kind: Kind, missing: list[str], known: Mapping[str, str]
 ) -> None:
-    names = {normal(name) for name in found}
-    if kind == "trade" and {"bid", "ask"} <= names:
-        raise FileError(file, "quotes cannot be replayed yet", "give a file of bars or trades")
     if kind == "trade" and "price" not in known and "size" not in known:
-        what = f"neither bars nor trades in the columns {', '.join(found)}"
+        what = f"neither bars, trades, quotes nor a book in the columns {', '.join(found)}"
         mend = "say which holds what, as in --columns ts=TIME,price=PRICE,size=SIZE"
         raise FileError(file, what, mend, row=1)
     what = f"no column for {', '.join(missing)} of a {kind} among {', '.join(found)}"

@@ -1,18 +1,19 @@
-"""Bytes of a file to a frame of raw columns: text from CSV, typed from Parquet."""
+"""Bytes of a file to a frame of raw columns: text from CSV, typed from Parquet and from JSON lines."""
 
 import re
 import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from penstock_ingest.errors import FileError, FileMissing
+from penstock_ingest.files.lines import ROW, book_lines
 
-ROW = "\x00row"
-"""Name of the added column with each row's number in the file."""
 _SEPARATORS = ",;\t|"
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
 
@@ -38,13 +39,32 @@ def load(file: Path, numbered: bool) -> RawFrame:
         raise FileError(file, "empty", "give a file with rows")
     if data[:4] == b"PAR1" or file.name.lower().endswith((".parquet", ".pq")):
         return _parquet(file, data)
+    if data[:4] == b"PK\x03\x04":
+        data = _unzip(file, data)
     if data[:2] == b"\x1f\x8b":
         data = _gunzip(file, data)
     elif file.name.lower().endswith(".gz"):
         raise FileError(file, "not gzip, whatever its name says", "rename or compress it")
     elif b"\0" in data[:4096]:
-        raise FileError(file, "neither text nor Parquet", "give CSV, gzipped CSV or Parquet")
+        raise FileError(
+            file, "neither text nor Parquet", "give CSV, JSON lines or Parquet, or one of them packed"
+        )
+    if data.lstrip()[:1] == b"{":
+        frame, broken = book_lines(file, data)
+        return _framed(file, frame, ragged=broken)
     return _csv(file, data, numbered)
+
+
+def _unzip(file: Path, data: bytes) -> bytes:
+    """The one file in an archive."""
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            members = [each for each in archive.infolist() if not each.is_dir()]
+            if len(members) != 1:
+                raise FileError(file, f"an archive of {len(members)} files", "give an archive of one file")
+            return archive.read(members[0])
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FileError(file, f"damaged archive ({error})", "fetch the file again") from None
 
 
 def _gunzip(file: Path, data: bytes) -> bytes:
@@ -69,7 +89,7 @@ def _parquet(file: Path, data: bytes) -> RawFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         what = f"not readable as Parquet ({str(error).splitlines()[0]})"
         raise FileError(file, what, "fetch or write the file again") from None
-    return _framed(file, frame, first_row=1, ragged=None)
+    return _framed(file, _numbered(frame, 1), ragged=None)
 
 
 def _csv(file: Path, data: bytes, numbered: bool) -> RawFrame:
@@ -99,7 +119,7 @@ def _csv(file: Path, data: bytes, numbered: bool) -> RawFrame:
     if numbered:
         frame.columns = [str(number + 1) for number in range(frame.width)]
     frame.columns = _unique([name.strip() for name in frame.columns])
-    return _framed(file, frame, first_row=1 if numbered else 2, ragged=ragged)
+    return _framed(file, _numbered(frame, 1 if numbered else 2), ragged=ragged)
 
 
 def _parse(data: bytes, separator: str, numbered: bool, truncate: bool) -> pl.DataFrame:
@@ -124,11 +144,14 @@ def _unique(names: list[str]) -> list[str]:
     return [name if names.index(name) == at else f"{name}_{at + 1}" for at, name in enumerate(names)]
 
 
-def _framed(file: Path, frame: pl.DataFrame, first_row: int, ragged: NDArray[np.bool_] | None) -> RawFrame:
-    columns = frame.columns
+def _numbered(frame: pl.DataFrame, first_row: int) -> pl.DataFrame:
+    return frame.with_row_index(ROW, offset=first_row)
+
+
+def _framed(file: Path, frame: pl.DataFrame, ragged: NDArray[np.bool_] | None) -> RawFrame:
+    columns = [name for name in frame.columns if name != ROW]
     if ragged is None:
         ragged = np.zeros(len(frame), dtype=np.bool_)
-    frame = frame.with_row_index(ROW, offset=first_row)
     blank = frame.select(pl.all_horizontal(pl.col(columns).is_null())).to_series()
     if blank.any():
         ragged, frame = ragged[~blank.to_numpy()], frame.filter(~blank)

@@ -2,37 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from penstock_ingest import names
+from penstock_ingest.books import RawBook, book_table, joined
+from penstock_ingest.chain import Loss
 from penstock_ingest.errors import FileError
-from penstock_ingest.files.bars import bar_ends, interval_of_bars, stamped_at
 from penstock_ingest.files.layout import Kind, Layout, resolve
-from penstock_ingest.files.load import ROW, RawFrame, load
-from penstock_ingest.files.times import parse_times
-from penstock_ingest.quarantine import Reason, put
-from penstock_ingest.scale import Floats, Ints
-from penstock_ingest.table import (
-    SIDE_UNREADABLE,
-    RawBars,
-    RawTrades,
-    Rules,
-    Table,
-    bar_table,
-    sampled,
-    trade_table,
-)
-
-TRADE_ID_BYTES_MAX = 64
-_BUYS = ("buy", "b", "bid", "buyer", "1", "+1", "long")
-_SELLS = ("sell", "s", "ask", "seller", "-1", "short")
-_TRUE = ("true", "t", "1", "yes")
-_FALSE = ("false", "f", "0", "no")
+from penstock_ingest.files.lines import ROW
+from penstock_ingest.files.load import RawFrame, load
+from penstock_ingest.files.raw import raw_bars, raw_book, raw_quotes, raw_trades
+from penstock_ingest.files.times import UNREADABLE, parse_times
+from penstock_ingest.quarantine import Reason, Verdict, put
+from penstock_ingest.quotes import quote_table
+from penstock_ingest.scale import Ints
+from penstock_ingest.table import Rules, Table, bar_table, sampled, trade_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +46,24 @@ class FileRows:
     row_numbers: Ints
     """Of the quarantined rows, in the file."""
     assumptions: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
+    """Where a book was lost."""
 
 
-def read_file(file: Path, options: ReadOptions) -> list[FileRows]:
+@dataclass(slots=True)
+class BookRows:
+    """Book updates of one instrument in a file, not judged: another file may hold what comes before."""
+
+    file: Path
+    symbol: str | None
+    raw: RawBook
+    shown: pl.DataFrame
+    """The file's columns as they are."""
+    numbers: Ints
+    assumptions: tuple[str, ...]
+
+
+def read_file(file: Path, options: ReadOptions) -> list[FileRows | BookRows]:
     """Read a whole file. FileError when it cannot be used; single rows that cannot are quarantined."""
     raw = load(
         file, numbered=bool(options.columns) and all(each.isdigit() for each in options.columns.values())
@@ -75,7 +78,7 @@ def read_file(file: Path, options: ReadOptions) -> list[FileRows]:
     found = [each for each in symbols.unique(maintain_order=True).to_list() if each]
     if not found:
         raise FileError(file, "the symbol column is empty", "fill it, or leave it out")
-    parts = []
+    parts: list[FileRows | BookRows] = []
     for symbol in found:
         # Rows without a symbol are nobody's; they are counted with the first one.
         mask = (symbols == symbol).fill_null(value=False) | (
@@ -103,7 +106,7 @@ def _rows(
     symbol: str | None,
     options: ReadOptions,
     notes: tuple[str, ...],
-) -> FileRows:
+) -> FileRows | BookRows:
     frame, columns = raw.frame, layout.columns
     numbers = frame[ROW].to_numpy().astype(np.int64)
     verdict = np.zeros(len(frame), dtype=np.int8)
@@ -111,105 +114,71 @@ def _rows(
     if symbol is not None:
         put(verdict, (frame[columns["symbol"]].cast(pl.String).fill_null("") == "").to_numpy(), Reason.SYMBOL)
     _refuse_wrong_order(file, ts, numbers)
-    if layout.kind == "bar":
-        table, jumps, assumed = _bars(file, frame, columns, ts, verdict, options)
-        notes = (*notes, *assumed)
-    else:
-        table, jumps = trade_table(_trades(file, frame, columns, ts, verdict), options.rules)
-    if table.rounded:
-        notes = (
-            *notes,
-            f"{table.rounded} numbers have more decimals than fit beside the largest, and were rounded",
-        )
+    if layout.kind == "book":
+        book = raw_book(file, frame, columns, ts, _event_times(file, raw, layout, options), verdict)
+        return BookRows(file, symbol, book, frame.select(raw.columns), numbers, notes)
+    table, jumps, assumed = _table(file, frame, layout, ts, verdict, options)
+    notes = (*notes, *assumed, *_rounding(table))
     _refuse_unusable(file, table, numbers, jumps, symbol)
-    table.samples = _texts(frame, raw.columns, table)
+    table.samples = _texts(frame.select(raw.columns), table)
     return FileRows(file, layout.kind, symbol, table, numbers[table.bad_row], notes)
 
 
-def _trades(
-    file: Path, frame: pl.DataFrame, columns: Mapping[str, str], ts: Ints, verdict: NDArray[np.int8]
-) -> RawTrades:
-    trade_id = np.full(len(frame), b"", dtype="S1")
-    if "trade_id" in columns:
-        text = frame[columns["trade_id"]].cast(pl.String).fill_null("").str.strip_chars()
-        long = text.str.len_bytes() > TRADE_ID_BYTES_MAX
-        put(verdict, long.to_numpy(), Reason.TRADE_ID)
-        trade_id = _bytes(text.set(long, ""))
-    return RawTrades(
-        ts=ts,
-        price=_floats(file, frame, columns["price"]),
-        size=_floats(file, frame, columns["size"]),
-        side=_sides(frame, columns),
-        trade_id=trade_id,
-        verdict=verdict,
-    )
-
-
-def _bars(
-    file: Path,
-    frame: pl.DataFrame,
-    columns: Mapping[str, str],
-    ts: Ints,
-    verdict: NDArray[np.int8],
-    options: ReadOptions,
+def _table(
+    file: Path, frame: pl.DataFrame, layout: Layout, ts: Ints, verdict: Verdict, options: ReadOptions
 ) -> tuple[Table, int, tuple[str, ...]]:
-    interval = options.bar_interval or interval_of_bars(file, ts, names.interval_of(file))
-    stamped, assumed = stamped_at(columns["ts"], ts, interval, options.bar_time)
-    trades = np.full(len(frame), -1, dtype=np.int64)
-    if "trades" in columns:
-        counts = frame[columns["trades"]].cast(pl.Float64, strict=False).fill_null(-1).fill_nan(-1).to_numpy()
-        trades = np.clip(counts, -1, 2.0**53).astype(np.int64)
-    raw = RawBars(
-        ts=bar_ends(ts, interval, stamped),
-        open=_floats(file, frame, columns["open"]),
-        high=_floats(file, frame, columns["high"]),
-        low=_floats(file, frame, columns["low"]),
-        close=_floats(file, frame, columns["close"]),
-        volume=_floats(file, frame, columns["volume"]),
-        trades=trades,
-        interval=interval,
-        verdict=verdict,
-    )
-    table, jumps = bar_table(raw, options.rules)
-    return table, jumps, (assumed,) if assumed else ()
-
-
-def _floats(file: Path, frame: pl.DataFrame, name: str) -> Floats:
-    column = frame[name]
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    elif not column.dtype.is_numeric():
-        raise FileError(
-            file, f"column {name!r} of type {column.dtype} holds no numbers", "name another with --columns"
+    """The table of bars, quotes or trades, how many rows jump, and what was assumed."""
+    columns, rules = layout.columns, options.rules
+    if layout.kind == "bar":
+        bars, assumed = raw_bars(
+            file, frame, columns, ts, verdict, bar_interval=options.bar_interval, bar_time=options.bar_time
         )
-    values: Floats = column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-    return values
+        return *bar_table(bars, rules), (assumed,) if assumed else ()
+    if layout.kind == "quote":
+        return *quote_table(raw_quotes(file, frame, columns, ts, verdict), rules), ()
+    return *trade_table(raw_trades(file, frame, columns, ts, verdict), rules), ()
 
 
-def _sides(frame: pl.DataFrame, columns: Mapping[str, str]) -> NDArray[np.int8]:
-    """The aggressor: the seller where the buyer was the maker."""
-    buys: tuple[str, ...]
-    sells: tuple[str, ...]
-    if "side" in columns:
-        name, buys, sells = columns["side"], _BUYS, _SELLS
-    elif "buyer_maker" in columns:
-        name, buys, sells = columns["buyer_maker"], _FALSE, _TRUE
-    else:
-        return np.zeros(len(frame), dtype=np.int8)
-    text = frame[name].cast(pl.String).fill_null("").str.strip_chars().str.to_lowercase()
-    text = text.str.replace(r"[.]0+$", "")
-    codes = {**dict.fromkeys(buys, 1), **dict.fromkeys(sells, -1), "": 0, "unknown": 0, "none": 0}
-    sides = text.replace_strict(codes, default=SIDE_UNREADABLE, return_dtype=pl.Int8)
-    return sides.to_numpy()
+def _event_times(file: Path, raw: RawFrame, layout: Layout, options: ReadOptions) -> Ints:
+    """Times at which the venue's book changed, where the file tells them apart from its own."""
+    if "ts_event" not in layout.columns:
+        return np.full(len(raw.frame), UNREADABLE, dtype=np.int64)
+    column = raw.frame[layout.columns["ts_event"]]
+    return parse_times(file, column, raw.frame[ROW].to_numpy().astype(np.int64), options.format)
 
 
-def _bytes(text: pl.Series) -> NDArray[np.bytes_]:
-    """Strings as fixed-width bytes, without an object for each."""
-    width = max(int(text.str.len_bytes().max() or 0), 1)  # type: ignore[arg-type]
-    if (text.str.len_bytes() != text.str.len_chars()).any():
-        return np.array([each.encode() for each in text.to_list()], dtype=f"S{width}")
-    joined: str = text.str.pad_end(width, "\0").str.join("").item()
-    return np.frombuffer(joined.encode(), dtype=f"S{width}")
+def judge_book(parts: list[BookRows], rules: Rules) -> FileRows:
+    """The book that the files of one instrument make together. FileError when they make none."""
+    parts = sorted(parts, key=lambda part: _span(part.raw)[0])
+    for before, after in pairwise(parts):
+        if _span(before.raw)[1] > _span(after.raw)[0]:
+            what = f"updates of the same time as those in {before.file}"
+            raise FileError(after.file, what, "give one book of an instrument")
+    first = parts[0]
+    made = book_table(joined([part.raw for part in parts]), rules)
+    table = made.table
+    numbers = np.concatenate([part.numbers for part in parts])
+    if not len(table.ts):
+        _refuse_none(first.file, table, numbers, "give the file with the snapshot too")
+    table.samples = _texts(pl.concat([part.shown for part in parts], how="diagonal_relaxed"), table)
+    notes = dict.fromkeys(note for part in parts for note in part.assumptions)
+    if (made.table.columns["last_update_id"] == 0).all():
+        notes["updates without ids: a missing one cannot be found"] = None
+    notes |= dict.fromkeys(_rounding(table))
+    return FileRows(
+        first.file, "book", first.symbol, table, numbers[table.bad_row], tuple(notes), tuple(made.losses)
+    )
+
+
+def _span(raw: RawBook) -> tuple[int, int]:
+    readable = raw.ts[raw.ts >= 0]
+    return (int(readable.min()), int(readable.max())) if len(readable) else (0, 0)
+
+
+def _rounding(table: Table) -> tuple[str, ...]:
+    if not table.rounded:
+        return ()
+    return (f"{table.rounded} numbers have more decimals than fit beside the largest, and were rounded",)
 
 
 def _tolerated(rows: int) -> int:
@@ -227,12 +196,16 @@ def _refuse_wrong_order(file: Path, ts: Ints, numbers: Ints) -> None:
         )
 
 
+def _refuse_none(file: Path, table: Table, numbers: Ints, mend: str) -> NoReturn:
+    reason = Reason(int(table.bad_reason[0])).label
+    what = f"none of {len(numbers)} rows is usable, this one for {reason}"
+    raise FileError(file, what, mend, row=int(numbers[table.bad_row[0]]))
+
+
 def _refuse_unusable(file: Path, table: Table, numbers: Ints, jumps: int, symbol: str | None) -> None:
     rows = len(numbers)
     if not len(table.ts):
-        reason = Reason(int(table.bad_reason[0])).label
-        what = f"none of {rows} rows is usable, this one for {reason}"
-        raise FileError(file, what, "check columns and formats", row=int(numbers[table.bad_row[0]]))
+        _refuse_none(file, table, numbers, "check columns and formats")
     back = np.flatnonzero(table.bad_reason == Reason.TIME_BACK)
     if len(back) > _tolerated(rows):
         row = int(numbers[table.bad_row[back[0]]])
@@ -248,8 +221,7 @@ def _refuse_unusable(file: Path, table: Table, numbers: Ints, jumps: int, symbol
         raise FileError(file, what, "add a symbol column, or give a file for each", row=where)
 
 
-def _texts(frame: pl.DataFrame, columns: list[str], table: Table) -> dict[int, str]:
-    shown = frame.select(columns)
+def _texts(shown: pl.DataFrame, table: Table) -> dict[int, str]:
     return {place: _text(shown.row(place)) for place in sampled(table)}
 
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from penstock_contracts.market import BarBatch, Gap, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, Gap, QuoteBatch, TradeBatch
 from penstock_contracts.types import InstrumentKind
+from penstock_kernel.book import OrderBook
 from support.ingest import open_files
 
 MINUTE = 60 * 10**9
@@ -72,3 +73,52 @@ def test_the_trades_keep_ids_sides_and_milliseconds(shared_data: Path) -> None:
     assert np.all(np.diff(batch.ts_init) >= 0)
     assert str(feed.instrument.tick_size) == "0.01"
     assert str(feed.instrument.lot_size) == "0.000001"
+
+
+def test_the_recorded_quotes_and_trades_are_of_one_instrument(shared_data: Path) -> None:
+    name = "btc-usdt-2021-01-08.parquet"
+    quotes, trades = open_files(shared_data / "quotes" / name, shared_data / "trades" / name)
+    assert quotes.instrument == trades.instrument
+    (batch,) = quotes.read_until(2**62)
+    assert isinstance(batch, QuoteBatch)
+    assert (len(batch.bid), quotes.quarantined.total()) == (451, 0)
+    first = (batch.bid[0], batch.bid_size[0], batch.ask[0], batch.ask_size[0])
+    assert first == (3_943_299, 3_100, 3_943_362, 66_851)
+    assert (batch.price_scale, batch.size_scale, batch.ts_init[0]) == (2, 6, 1_610_064_001_076_000_000)
+
+
+def test_the_recorded_exchange_rate_has_no_sizes(shared_data: Path) -> None:
+    (feed,) = open_files(shared_data / "quotes" / "usd-jpy-2013-01.csv")
+    (batch,) = feed.read_until(2**62)
+    assert (len(batch.bid), feed.quarantined.total()) == (1000, 0)
+    assert (batch.bid[-1], batch.ask[-1], batch.price_scale) == (86_836, 86_854, 3)
+    assert not batch.bid_size.any()
+    assert (feed.instrument.base, feed.instrument.quote) == ("USD", "JPY")
+
+
+def test_the_venues_book_messages_make_a_book_that_never_crosses(shared_data: Path) -> None:
+    (feed,) = open_files(shared_data / "books" / "xrp-usdt-ob500.zip")
+    (batch,) = feed.read_until(2**62)
+    assert isinstance(batch, BookBatch)
+    assert feed.quarantined.total() == 0
+    book, updates = OrderBook(), 0
+    for row in range(len(batch.price)):
+        book.apply(batch, row, row + 1)
+        if book.whole:
+            updates += 1
+            assert book.two_sided
+            assert (len(book.bids.keys), len(book.asks.keys)) == (500, 500)
+    assert updates == 50
+    assert (book.price_scale, book.last_update_id - batch.last_update_id[0]) == (4, 49)
+
+
+def test_updates_long_after_their_snapshot_are_a_hole(shared_data: Path) -> None:
+    names = ("btc-usdt-depth-snapshot.csv", "btc-usdt-depth-updates.csv")
+    gaps, book = open_files(*(shared_data / "books" / name for name in names))
+    (gap,) = gaps.read_until(2**62)
+    (batch,) = book.read_until(2**62)
+    assert gap.book
+    assert gap.reason == "update 2098041693435 does not follow 2098021528332"
+    assert gap.ts_init == 1_667_347_199_939 * 10**6
+    assert len(batch.price) == 100
+    assert dict(book.quarantined) == {"update_missing": 100}

@@ -1,5 +1,6 @@
 import gzip
 from pathlib import Path
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -43,12 +44,52 @@ def test_a_missing_column_of_bars(tmp_path: Path) -> None:
     )
 
 
-def test_quotes_are_said_to_be_quotes(tmp_path: Path) -> None:
-    assert "quotes" in refusal(write_csv(tmp_path, "a.csv", "timestamp,bid,ask", ["1700000000,1,2"])).what
+def test_a_book_without_a_snapshot_says_what_is_missing(tmp_path: Path) -> None:
+    header = "timestamp,update_type,side,price,qty,last_update_id"
+    error = refusal(write_csv(tmp_path, "a.csv", header, ["1700000000,set,bid,1,2,7"]))
+    assert (error.row, error.what) == (2, "none of 1 rows is usable, this one for no_book")
+    assert error.mend == "give the file with the snapshot too"
+
+
+def test_a_book_without_sides(tmp_path: Path) -> None:
+    error = refusal(write_csv(tmp_path, "a.csv", "ts,update_type,price,qty", ["1700000000,set,1,2"]))
+    assert (error.row, error.what) == (1, "no column for side of a book among ts, update_type, price, qty")
+
+
+def test_two_books_of_one_instrument_at_the_same_time(tmp_path: Path) -> None:
+    header = "timestamp,update_type,side,price,qty,symbol"
+    rows = ["1700000000,snap,bid,1,2,BTCUSDT", "1700000005,set,bid,2,2,BTCUSDT"]
+    first, second = (write_csv(tmp_path, name, header, rows) for name in ("a.csv", "b.csv"))
+    with pytest.raises(
+        FileError, match=r"b\.csv: updates of the same time as those in .*a\.csv; give one book"
+    ):
+        open_files(first, second)
+
+
+@pytest.mark.parametrize("content", [b'{"topic": "x"}\n', b"{\n", b'{"data": 1}\n[]\n'])
+def test_lines_that_are_no_book_messages(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    error = refusal(tmp_path / "a.jsonl")
+    assert (error.row, error.what) == (1, "no book message in its lines")
+
+
+def test_archives_that_cannot_be_used(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "ts,price,size\n")
+        archive.writestr("b.csv", "ts,price,size\n")
+    assert refusal(tmp_path / "two.zip").what == "an archive of 2 files"
+    with ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("a.csv", "\n".join(["ts,price,size", *trade_rows(50)]))
+    whole = (tmp_path / "one.zip").read_bytes()
+    (tmp_path / "one.zip").write_bytes(whole[:-40])
+    assert "damaged archive" in refusal(tmp_path / "one.zip").what
 
 
 def test_columns_that_mean_nothing(tmp_path: Path) -> None:
-    assert "neither bars nor trades" in refusal(write_csv(tmp_path, "a.csv", "foo,bar", ["1,2"])).what
+    assert (
+        "neither bars, trades, quotes nor a book"
+        in refusal(write_csv(tmp_path, "a.csv", "foo,bar", ["1,2"])).what
+    )
 
 
 def test_a_mapped_column_that_the_file_does_not_have(tmp_path: Path) -> None:

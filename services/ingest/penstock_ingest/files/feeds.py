@@ -1,0 +1,109 @@
+"""Feeds of the parts of files; the parts of one instrument are defined, and their books judged, together."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import Gap
+from penstock_contracts.subjects import instrument_key
+
+from penstock_ingest.chain import Loss
+from penstock_ingest.events import EventFeed
+from penstock_ingest.feed import Feed, TableFeed
+from penstock_ingest.files.read import BookRows, FileRows, judge_book
+from penstock_ingest.instruments import REPLAY, Definition, define, definition_for, infer
+from penstock_ingest.names import Named, from_file, from_symbol
+from penstock_ingest.table import Rules
+
+Part = tuple[int, FileRows | BookRows]
+"""Rows, and the place of their source in the configuration."""
+
+
+class _Group(NamedTuple):
+    """What is said of one instrument."""
+
+    named: Named
+    definition: Definition | None
+    parts: list[Part]
+
+
+def file_feeds(
+    parts: Sequence[Part], definitions: Sequence[Definition], rules: Rules, batch_rows: int
+) -> list[tuple[int, Feed]]:
+    """A feed for each part of a file, all book files of an instrument being one."""
+    groups: dict[str, _Group] = {}
+    for at, rows in parts:
+        named = from_file(rows.file) if rows.symbol is None else from_symbol(rows.symbol)
+        key = instrument_key(named.symbol, REPLAY)
+        definition = definition_for(definitions, key, rows.file if rows.symbol is None else None)
+        if definition is not None:
+            key = definition.instrument
+        groups.setdefault(key, _Group(named, definition, [])).parts.append((at, rows))
+    feeds: list[tuple[int, Feed]] = []
+    for group in groups.values():
+        judged = _judged(group.parts, rules)
+        instrument = _defined(group, [rows for _, rows in judged])
+        for at, rows in judged:
+            called = _feed_name(len(feeds) + 1, rows)
+            if rows.losses:
+                feeds.append((at, _gap_feed(called, instrument, rows.losses)))
+            feed = TableFeed(called, instrument, rows.table, rows.row_numbers, batch_rows)
+            feeds.append((at, feed))
+    return feeds
+
+
+def _judged(parts: list[Part], rules: Rules) -> list[tuple[int, FileRows]]:
+    """The parts with the book files as one, in the place of the first of them."""
+    judged: list[tuple[int, FileRows]] = []
+    books = [rows for _, rows in parts if isinstance(rows, BookRows)]
+    for at, rows in parts:
+        if isinstance(rows, FileRows):
+            judged.append((at, rows))
+        elif rows is books[0]:
+            judged.append((at, judge_book(books, rules)))
+    return judged
+
+
+def _defined(group: _Group, parts: Sequence[FileRows]) -> Instrument:
+    notes = [note for rows in parts for note in rows.assumptions]
+    values, texts = infer(group.named, REPLAY, [rows.table for rows in parts], notes)
+    instrument = define(group.definition, values, texts)
+    if group.definition is not None and group.definition.values.get("tick_size") is not None:
+        _flag_off_tick(instrument, parts)
+    return instrument
+
+
+def _gap_feed(called: str, instrument: Instrument, losses: Sequence[Loss]) -> EventFeed:
+    # Before the book's own feed: at equal times the gap comes first, and what follows is not believed.
+    name = f"{called[:75]}-gaps"
+    gaps = [
+        Gap(
+            instrument=instrument.instrument,
+            source=name,
+            ts_init=loss.ts,
+            ts_from=loss.ts_from,
+            ts_to=loss.ts,
+            reason=loss.why,
+            book=True,
+        )
+        for loss in losses
+    ]
+    return EventFeed(name, instrument, gaps)
+
+
+def _feed_name(number: int, rows: FileRows) -> str:
+    """A name that messages can carry: the number keeps two files of the same name apart."""
+    parts = [str(number), rows.file.name, *([] if rows.symbol is None else [rows.symbol])]
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", "-".join(parts))[:80]
+
+
+def _flag_off_tick(instrument: Instrument, parts: Sequence[FileRows]) -> None:
+    """Flag trades and quotes off a tick that was defined; bars and books are not checked against it."""
+    assert instrument.tick_size is not None
+    digits = instrument.tick_size.normalize().as_tuple()
+    scale = max(0, -int(digits.exponent))
+    units = int(instrument.tick_size.scaleb(scale))
+    for rows in parts:
+        if rows.kind in ("trade", "quote"):
+            rows.table.flag_off_tick(units, scale)
