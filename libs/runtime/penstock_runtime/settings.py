@@ -2,14 +2,14 @@
 
 Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
 PENSTOCK_POSTGRES_URL, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S,
-PENSTOCK_STANDBY.
+PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC.
 """
 
 import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from penstock_kernel.session import SessionConfig
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,8 @@ class ServiceSettings(BaseSettings):
     snapshot_interval_s: float = 10.0
     witness_dir: Path | None = None
     """The session's folder on the launcher's machine; None takes back any snapshot."""
+    log_sync: Literal["interval", "always"] = "interval"
+    """`always`: nats-server flushes to disk before it acknowledges, which live trading requires."""
     standby: bool = False
     """A second copy: computes everything, publishes only what nobody else has."""
 
