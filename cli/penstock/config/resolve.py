@@ -76,6 +76,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         instruments=instruments,
         strategies=specs,
         realtime=realtime,
+        regime=root.run.regime.feature(),
     )
     try:
         features = FeaturesConfig.of(*declarations(session))

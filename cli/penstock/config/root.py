@@ -8,6 +8,7 @@ from penstock_api.config import ApiConfig
 from penstock_contracts.types import InstrumentKey
 from penstock_execution.config import ExecutionConfig
 from penstock_ingest.config import Duration, IngestConfig
+from penstock_kernel.declarations import FeatureSpec
 from penstock_recorder.config import RecorderConfig
 from penstock_risk.config import RiskConfig
 from penstock_runtime.log import StreamLimits
@@ -39,6 +40,31 @@ def _known_capital(text: str) -> str:
     return text
 
 
+class RegimeConfig(BaseModel):
+    """The regime of a market (trend, range or volatile) that signals carry, judged on the strategy's bars."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="Whether signals carry it.")
+    period: int = Field(default=20, ge=2, le=2_000, description="Bars; known after five times as many.")
+    trend: float = Field(
+        default=0.3, ge=0.01, le=1, description="A trend moves at least this share of the path of the close."
+    )
+    volatile: float = Field(
+        default=1.8,
+        ge=1,
+        le=100,
+        description="A volatile market's path is at least this many times the usual.",
+    )
+
+    def feature(self) -> FeatureSpec | None:
+        """What features computes for it."""
+        if not self.enabled:
+            return None
+        values: dict[str, int | float] = self.model_dump(exclude={"enabled"})
+        return FeatureSpec(name="regime", function="regime", parameters=values)
+
+
 class RunConfig(BaseModel):
     """What is traded, by which strategies, with how much."""
 
@@ -57,6 +83,7 @@ class RunConfig(BaseModel):
         default=None,
         description="Of the bars that strategies see; default: 1s from trades, a bar file's own.",
     )
+    regime: RegimeConfig = RegimeConfig()
     capital: Annotated[str, AfterValidator(_known_capital)] = Field(
         default="100000",
         description="Of the account; its currency defaults to the instruments' common quote.",

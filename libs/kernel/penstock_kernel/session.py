@@ -8,6 +8,8 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import Currency, Id, InstrumentKey, Name, Ns, Positive
 from pydantic import BaseModel, ConfigDict, Field
 
+from penstock_kernel.declarations import FeatureSpec
+
 
 class StrategySpec(BaseModel):
     """One strategy of the session. Several may share a class."""
@@ -44,6 +46,8 @@ class SessionConfig(BaseModel):
     realtime: bool = True
     """Wall-clock speed: event time is the time of receipt."""
     partition: int = Field(default=0, ge=0)
+    regime: FeatureSpec | None = None
+    """Computed on the shortest bars of each strategy, and said with its signals; None: signals have none."""
 
     @cached_property
     def by_key(self) -> dict[str, Instrument]:

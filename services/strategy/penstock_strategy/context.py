@@ -14,7 +14,7 @@ class Context:
 
     __slots__ = (
         "at", "book", "capital", "cold", "currency", "definitions", "instruments", "interval", "name",
-        "prices", "row",
+        "prices", "regime_column", "regimes", "row",
     )  # fmt: skip
 
     def __init__(self, spec: StrategySpec, session: SessionConfig) -> None:
@@ -35,6 +35,9 @@ class Context:
         """Instrument -> bars until its signals pass; those that are warm are not in it."""
         self.prices: dict[str, Decimal] = {}
         """Last price seen of each instrument, that of the current row apart."""
+        self.regime_column = session.regime.column if session.regime is not None else ""
+        self.regimes: dict[str, str] = {}
+        """Regime of each instrument as of its last bar, that of the current row apart."""
 
     @property
     def now(self) -> int:
@@ -46,3 +49,11 @@ class Context:
         if self.row is not None and self.row.instrument == instrument:
             return self.row.price
         return self.prices.get(instrument)
+
+    def regime(self, instrument: str) -> str | None:
+        """The regime that an instrument's market is in; None while that is not known."""
+        if self.row is not None and self.row.instrument == instrument:
+            regime = self.row.tag(self.regime_column)
+            if regime is not None:
+                return regime
+        return self.regimes.get(instrument)

@@ -7,6 +7,7 @@ from penstock_kernel.session import SessionConfig
 
 from penstock_strategy.context import Context
 from penstock_strategy.loader import load
+from penstock_strategy.strategy import Needs
 
 
 def declarations(session: SessionConfig) -> tuple[tuple[BarSpec, ...], tuple[RowSpec, ...]]:
@@ -25,6 +26,9 @@ def declarations(session: SessionConfig) -> tuple[tuple[BarSpec, ...], tuple[Row
             for each in bar.features:
                 if each.other is not None:
                     bars.setdefault((each.other, bar.interval), {})
+        if session.regime is not None:
+            for instrument, interval in shortest(needs).items():
+                bars[instrument, interval].update(_by_column((session.regime,)))
         for row in needs.rows:
             rows.setdefault((row.instrument, row.trigger), {}).update(_by_column(row.features))
     return (
@@ -39,6 +43,14 @@ def declarations(session: SessionConfig) -> tuple[tuple[BarSpec, ...], tuple[Row
             for (instrument, trigger), features in sorted(rows.items())
         ),
     )
+
+
+def shortest(needs: Needs) -> dict[str, int]:
+    """The shortest interval of each instrument's declared bars, ns."""
+    intervals: dict[str, int] = {}
+    for bar in needs.bars:
+        intervals[bar.instrument] = min(bar.interval, intervals.get(bar.instrument, bar.interval))
+    return intervals
 
 
 def columns_of(features: Iterable[FeatureSpec]) -> dict[str, str]:

@@ -44,6 +44,7 @@ class HostState:
     errors: int = 0
     cold: dict[str, int] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
+    regimes: dict[str, str] = field(default_factory=dict)
     closing: list[str] = field(default_factory=list)
     """Instruments that a failed strategy is still to be brought flat in."""
     at: int = 0
@@ -112,6 +113,9 @@ class StrategyHost:
         self.context.row = None
         self.context.at = columns.ts[row]
         self.context.prices[columns.instrument] = price
+        regime = columns.tag(self.context.regime_column, row)
+        if regime is not None:
+            self.context.regimes[columns.instrument] = regime
 
     def call(self, event: str, callback: Callable[..., Intents], *arguments: Any) -> list[Message] | None:
         """Call one of its callbacks and put out what it wants."""
@@ -163,12 +167,8 @@ class StrategyHost:
         """The state for a snapshot."""
         state, context = self.state, self.context
         state.own = self._own.dump_json(self.strategy.state).decode()
-        state.cold, state.prices, state.at, state.book = (
-            context.cold,
-            context.prices,
-            context.at,
-            context.book,
-        )
+        state.cold, state.prices, state.regimes = context.cold, context.prices, context.regimes
+        state.at, state.book = context.at, context.book
         return state
 
     def resume(self, state: HostState, *, ended: bool) -> None:
@@ -184,12 +184,8 @@ class StrategyHost:
                 f"the state of {self.name} does not fit its class: {error.errors()[0]}"
             ) from error
         self.state, context = state, self.context
-        context.cold, context.prices, context.at, context.book = (
-            state.cold,
-            state.prices,
-            state.at,
-            state.book,
-        )
+        context.cold, context.prices, context.regimes = state.cold, state.prices, state.regimes
+        context.at, context.book = state.at, state.book
         self.listen(ended=ended)
 
     # --- Inside --------------------------------------------------------------------------------------
@@ -251,6 +247,7 @@ class StrategyHost:
             target=wish.target,
             price=wish.price,
             style=wish.style,
+            regime=context.regime(wish.instrument),
             features_ref=f"{row.set_version}/{row.instrument}/{row.ts}" if row is not None else "",
             metadata=wish.metadata,
         )

@@ -20,7 +20,7 @@ from penstock_kernel.stage import IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
 
 from penstock_strategy.config import StrategyConfig
-from penstock_strategy.declarations import columns_of
+from penstock_strategy.declarations import columns_of, shortest
 from penstock_strategy.errors import StrategyLoadError
 from penstock_strategy.host import HostState, StrategyHost
 from penstock_strategy.intents import Intents
@@ -299,16 +299,14 @@ def _subscriptions(hosts: list[StrategyHost]) -> dict[tuple[str, int | str], lis
     """Who sees which series, strategies in the session's order."""
     table: dict[tuple[str, int | str], list[_Subscription]] = {}
     for host in hosts:
-        shortest: dict[str, int] = {}
+        intervals = shortest(host.needs)
         for bar in host.needs.bars:
-            shortest[bar.instrument] = min(bar.interval, shortest.get(bar.instrument, bar.interval))
-        for bar in host.needs.bars:
-            counts = bar.interval == shortest[bar.instrument]
+            counts = bar.interval == intervals[bar.instrument]
             handler = host.counted_bar if counts else host.bar
             subscription = _Subscription(host, handler, columns_of(bar.features))
             table.setdefault((bar.instrument, bar.interval), []).append(subscription)
         for row in host.needs.rows:
-            handler = host.row if row.instrument in shortest else host.counted_row
+            handler = host.row if row.instrument in intervals else host.counted_row
             subscription = _Subscription(host, handler, columns_of(row.features))
             table.setdefault((row.instrument, row.trigger), []).append(subscription)
     return table

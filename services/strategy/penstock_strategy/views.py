@@ -11,6 +11,10 @@ Names = dict[str, str]
 """What the strategy calls a feature -> the column's name in the message."""
 
 
+REGIMES = ("range", "trend", "volatile")
+"""By the value of the feature `regime`."""
+
+
 class Columns:
     """The columns of one message as Python lists, each made when it is first read."""
 
@@ -54,6 +58,14 @@ class Columns:
             values = self.features[name] = self.message.values[:, index].tolist()
         return values
 
+    def tag(self, column: str, row: int) -> str | None:
+        """The regime that a column has in a row; None while it warms up, and where there is none."""
+        names = self.message.names
+        if column not in names:
+            return None
+        value = self.message.values.item(row, names.index(column))
+        return REGIMES[int(value)] if value == value else None  # noqa: PLR0124  (NaN)
+
 
 class _View:
     """One row, with its features by the names that the strategy gave them: `row["fast"]`."""
@@ -89,6 +101,10 @@ class _View:
     def features(self) -> Iterator[tuple[str, float]]:
         """All declared features of the row."""
         return ((name, self[name]) for name in self._names)
+
+    def tag(self, column: str) -> str | None:
+        """The regime in a column of the features service; None while it warms up, and where there is none."""
+        return self._columns.tag(column, self._row)
 
     def _price(self, name: str) -> float:
         return self._columns.floats(name, self._columns.message.price_scale)[self._row]
