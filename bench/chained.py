@@ -17,14 +17,13 @@ from penstock_contracts.base import Message
 from penstock_contracts.batch import part_of
 from penstock_contracts.codec import encode, rows_of
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import InstrumentDefined
 from penstock_features.config import FeaturesConfig
 from penstock_ingest.build import build_schedule
 from penstock_ingest.config import IngestConfig
 from penstock_kernel.grid import grid_before
 from penstock_kernel.session import SessionConfig
 from penstock_research.chained import Stages, run_chained
-from penstock_research.history import HistoryRun
+from penstock_research.chunks import BatchFeed, Chunks
 from penstock_strategy.declarations import declarations
 
 from bench.figures import Figure
@@ -118,13 +117,11 @@ def _timed(
         if producer == "execution":
             fills += sum(type(each).__name__ == "Fill" for each in made)
 
-    run = HistoryRun(
-        stages.features, stages.strategy, stages.risk, stages.execution, stages.session.grid, count
-    )
-    defined = InstrumentDefined(instrument=instrument, ts_event=start + 1, ts_init=start + 1)
+    run = stages.history(count)
+    chunks = Chunks([BatchFeed(instrument, batches)], stages.session.grid, start)
     gc.collect()
     began = time.perf_counter()
-    run.run([defined, *batches], start)
+    run.run(chunks, start)
     return time.perf_counter() - began, fills, run.presented
 
 

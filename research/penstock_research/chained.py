@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from penstock_contracts.base import Message
-from penstock_contracts.market import InstrumentDefined
 from penstock_contracts.venue import Fill
 from penstock_execution.config import ExecutionConfig
 from penstock_execution.stage import ExecutionStage
@@ -12,7 +11,6 @@ from penstock_features.config import FeaturesConfig
 from penstock_features.stage import FeaturesStage
 from penstock_ingest.build import build_schedule
 from penstock_ingest.config import IngestConfig
-from penstock_ingest.feed import Feed
 from penstock_ingest.schedule import Schedule
 from penstock_kernel.chain import Chain
 from penstock_kernel.fills_hash import fills_hash
@@ -23,7 +21,8 @@ from penstock_strategy.config import StrategyConfig
 from penstock_strategy.stage import StrategyStage
 from pydantic import BaseModel
 
-from penstock_research.history import ENDED_MARKS_MAX, HistoryRun
+from penstock_research.chunks import Chunks
+from penstock_research.history import ENDED_MARKS_MAX, HistoryRun, Sink
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,22 +57,22 @@ class Stages:
     strategy: StrategyStage
     risk: RiskStage
     execution: ExecutionStage
-    series: int
-    """Series of bars and rows that features was asked for."""
 
     @staticmethod
     def of(document: dict[str, Any]) -> "Stages":
         """Stages for a resolved document. ValidationError for one that is not."""
         session = SessionConfig.model_validate(document["session"])
-        features = _section(document, "features", FeaturesConfig)
         return Stages(
             session,
-            FeaturesStage(features, session),
+            FeaturesStage(_section(document, "features", FeaturesConfig), session),
             StrategyStage(_section(document, "strategy", StrategyConfig), session),
             RiskStage(_section(document, "risk", RiskConfig), session),
             ExecutionStage(_section(document, "execution", ExecutionConfig), session),
-            len(features.bars) + len(features.rows),
         )
+
+    def history(self, sink: Sink) -> HistoryRun:
+        """What runs them over history."""
+        return HistoryRun(self.features, self.strategy, self.risk, self.execution, self.session.grid, sink)
 
     def by_name(self) -> dict[str, Any]:
         """As the chain takes them."""
@@ -88,32 +87,31 @@ class Stages:
 def run_chained(document: dict[str, Any], *, runs: bool = True, keep_features: bool = False) -> ChainedRun:
     """Run the sources of a resolved document to their end. With `runs` quiet intervals pass at once.
 
-    Several instruments, several series and endless or limited sources are run interval by interval; the
-    outputs are the same.
+    Without, every interval is presented as the services see it, by a driver of its own: the outputs are
+    the same.
     """
     stages = Stages.of(document)
     config = _section(document, "ingest", IngestConfig)
     schedule = build_schedule(config, stages.session)
-    feeds = schedule.feeds
     result = ChainedRun()
-    if runs and len(feeds) == 1 and stages.series == 1 and config.duration is None:
-        _run_history(stages, feeds[0], schedule.start, result, keep_features)
-    else:
+    if not runs:
         _run_intervals(stages, schedule, result, keep_features)
-    return result
+        return result
 
-
-def _run_history(stages: Stages, feed: Feed, start: int, result: ChainedRun, keep_features: bool) -> None:
     def sink(producer: str, made: list[Message]) -> None:
         if keep_features or producer != "features":
             result.outputs[producer] += made
 
-    run = HistoryRun(
-        stages.features, stages.strategy, stages.risk, stages.execution, stages.session.grid, sink
-    )
-    defined = InstrumentDefined(instrument=feed.instrument, ts_event=start + 1, ts_init=start + 1)
-    run.run([defined, *feed.columns()], start)
+    run = stages.history(sink)
+    run.run(chunks_of(schedule, config.duration), schedule.start)
     result.presented = run.presented
+    return result
+
+
+def chunks_of(schedule: Schedule, duration: int | None) -> Chunks:
+    """The data of a schedule from its start, up to its duration."""
+    until = None if duration is None else schedule.start + duration
+    return Chunks(schedule.feeds, schedule.grid, schedule.start, until)
 
 
 def _run_intervals(stages: Stages, schedule: Schedule, result: ChainedRun, keep_features: bool) -> None:

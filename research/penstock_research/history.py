@@ -4,51 +4,66 @@ A run is the stretch of intervals in which no stage would put out anything but b
 handed over as columns; the interval that ends it, and the one after any output, stand alone. The
 outputs are those of `penstock_kernel.chain`, which presents every interval: features depends on the
 market data only and may run ahead; risk and execution say how many rows would leave them quiet; the
-strategy stops after the row that made it speak.
+strategies stop after the row that made one of them speak. Execution is shown the data of an instrument
+in which nothing works only when that changes: they do nothing else to it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 from penstock_contracts.base import Message
 from penstock_contracts.batch import part_of
-from penstock_contracts.features import FeatureBars, FeatureRows, Prices
-from penstock_contracts.market import BarBatch, Mark, QuoteBatch, TradeBatch
-from penstock_contracts.types import NEVER
+from penstock_contracts.control import Command
+from penstock_contracts.features import Prices
+from penstock_contracts.market import BarBatch, InstrumentStatus, Mark
+from penstock_contracts.orders import OrderApproved
+from penstock_contracts.types import NEVER, MarketStatus
+from penstock_contracts.venue import Fill, OrderChanged
 from penstock_kernel.grid import grid_after, grid_at_or_after
 from penstock_kernel.stage import Outputs, Skippable, Stage
 
-Batch = TradeBatch | QuoteBatch | BarBatch
+from penstock_research.chunks import Chunk, FeatureMessage, Tape
+from penstock_research.merged import Merged
+
 Sink = Callable[[str, list[Message]], None]
 """Takes a producer and what it put out in one interval or run."""
 
 ENDED_MARKS_MAX = 2000
+_MAY_END = (Fill, OrderChanged)
+_HALTED = MarketStatus.HALTED
 
 
 class RowStage(Stage, Protocol):
     """A strategy stage that can stop inside a batch."""
 
-    def process_until_output(self, message: Message, begin: int, end: int) -> tuple[int, Outputs]:
+    def process_until_output(self, message: FeatureMessage, begin: int, end: int) -> tuple[int, Outputs]:
         """Process rows [begin, end) up to the first that brings an output; returns rows taken and outputs."""
         ...
 
 
 class _Pieces:
-    """One chunk of history: its rows, what features made of them, and how far each reader has come."""
+    """A chunk, what features made of it, and how far each reader has come."""
 
-    def __init__(self, batch: Batch, bars: Message | None, prices: Prices, grid: int) -> None:
-        self.batch = batch
-        self.row_marks = -(-batch.ts_init // grid) * grid
-        self.bars = bars
-        self.bar_marks = None if bars is None else -(-bars.ts // grid) * grid
-        self.prices = prices
-        self.end = int(self.row_marks[-1])
-        self.row = self.bar = self.price = 0
+    def __init__(self, chunk: Chunk, made: list[Message], parts: dict[str, int], grid: int) -> None:
+        self.end = chunk.end
+        self.tapes = {key: Tape(line, grid) for key, line in chunk.lines.items()}
+        self.rows = Merged(made, self.tapes, parts, grid)
+        self.prices = next((each for each in made if isinstance(each, Prices)), None)
+        self.price_marks = self.prices.ts if self.prices is not None else np.zeros(0, dtype=np.int64)
+        self.price = 0
+
+    def take_prices(self, before: int) -> Prices | None:
+        """The prices of all marks before `before` that were not taken yet."""
+        stop = int(np.searchsorted(self.price_marks, before, side="left"))
+        first, self.price = self.price, max(stop, self.price)
+        if self.prices is None or stop <= first:
+            return None
+        return part_of(self.prices, first, stop)
 
 
 class HistoryRun:
-    """Runs four stages over the history of one instrument."""
+    """Runs four stages over history, chunk by chunk."""
 
     def __init__(
         self,
@@ -58,165 +73,199 @@ class HistoryRun:
         execution: Skippable,
         grid: int,
         sink: Sink,
+        *,
+        ahead: bool = True,
     ) -> None:
+        """Without `ahead` every interval is presented alone, as services do."""
         self._features, self._strategy, self._risk, self._execution = features, strategy, risk, execution
         self._grid = grid
         self._sink = sink
-        self._mark = 0
+        self._ahead_allowed = ahead
+        self.mark = 0
+        """End of the last interval."""
         self._alone = True
         """The next interval must stand alone: something was put out in the one before, or may be."""
         self._ord: list[Message] = []
         self._ven: list[Message] = []
-        self._untaken: Prices | None = None
-        """Prices of the last interval: risk takes them before the next."""
-        self._early_sig: list[Message] = []
-        self._early_ven: list[Message] = []
-        """Outputs of the interval that begins, made by messages without rows."""
-        self._passing: list[Message] = []
-        self._passed: list[Message] = []
-        """What features passed on in the interval that begins, and in the one before."""
+        self._untaken: list[Message] = []
+        """What features put out in the last interval: risk takes it before the next."""
+        self._parts: dict[str, int] = {}
+        """The interval of the bars that each instrument's source delivers."""
+        self._working: dict[str, None] = {}
+        """Instruments in which an order may work."""
+        self._unseen: list[str] = []
+        """Those of them whose data execution was not shown yet."""
+        self._features_ahead = False
+        """Features has gone beyond the interval in which the data was said to be over."""
+        self._ended = False
+        self.commands: list[Command] = []
+        """Commands for the next mark."""
+        self.span_max = NEVER
+        """Most event time that a run of intervals may span, ns."""
         self.flat = False
         self.presented = 0
 
-    def run(self, messages: Iterable[Message], start: int) -> None:
-        """Run history whose first datum lies after the mark `start`, in order; then the end of the data."""
-        self._mark = start
-        for message in messages:
-            if isinstance(message, TradeBatch | QuoteBatch | BarBatch):
-                self._chunk(message)
-            else:
-                self._single(message)
-        self._end()
+    def run(self, chunks: Iterable[Chunk], start: int) -> None:
+        """Run everything, until all is flat after the end of the data."""
+        for _ in self.steps(chunks, start):
+            pass
 
-    def _single(self, message: Message) -> None:
-        """An instrument, a status, a gap: what features passes on is the strategy's now, risk's next."""
-        passed = list(self._features.process(message))
-        self._sink("features", passed)
-        for each in passed:
-            self._early_sig += self._strategy.process(each)
-        self._early_ven += self._execution.process(message)
-        self._passing += passed
-        self._alone = self._alone or bool(passed or self._early_sig or self._early_ven)
+    def steps(self, chunks: Iterable[Chunk], start: int) -> Iterator[int]:
+        """The same step by step: yields the mark that each interval or run of intervals came to."""
+        self.mark = start
+        for chunk in chunks:
+            yield from self._lockstep(chunk) if chunk.alone else self._ahead(chunk)
+            if self._ended:
+                break
+        yield from self._after_the_data()
 
-    def _chunk(self, batch: Batch) -> None:
-        grid = self._grid
-        last = grid_at_or_after(int(batch.ts_init[-1]), grid)
-        ahead = [*self._features.process(batch)]
-        ahead += self._features.end_interval(Mark(ts=last, start=self._mark))
-        self._sink("features", ahead)
-        rows = [each for each in ahead if isinstance(each, FeatureBars | FeatureRows)]
-        prices = [each for each in ahead if isinstance(each, Prices)]
-        if len(rows) > 1 or len(prices) != 1:
-            raise ValueError("history is run for one instrument with one series of bars or rows")
-        pieces = _Pieces(batch, rows[0] if rows else None, prices[0], grid)
-        while self._mark < pieces.end:
-            if self._alone:
-                self._interval(pieces, self._mark + grid)
+    def end(self) -> None:
+        """Treat the data as over after the present interval."""
+        self._ended = True
+
+    # --- A chunk ---------------------------------------------------------------------------------------
+
+    def _lockstep(self, chunk: Chunk) -> Iterator[int]:
+        """One interval, features included."""
+        self._whole(chunk.messages, Mark(ts=chunk.end, start=self.mark, commands=self._take_commands()))
+        yield self.mark
+
+    def _ahead(self, chunk: Chunk) -> Iterator[int]:
+        made = self._features_of(chunk.messages, Mark(ts=chunk.end, start=self.mark))
+        pieces = _Pieces(chunk, made, self._parts, self._grid)
+        while self.mark < chunk.end and not self._ended:
+            if self._alone or self.commands or not self._ahead_allowed:
+                self._interval(pieces, self.mark + self._grid)
             else:
                 self._run_of_intervals(pieces)
+            yield self.mark
+        for tape in pieces.tapes.values():
+            self._show(tape, self.mark)
+        rest = pieces.take_prices(self.mark + 1)
+        self._untaken = [] if rest is None else [rest]
+        self._features_ahead = self.mark < chunk.end
+        self._alone = True
 
     def _run_of_intervals(self, pieces: _Pieces) -> None:
         """Present quiet intervals as one, up to the one before the next interval that stands alone."""
-        grid, mark = self._grid, self._mark
-        due = min(
-            self._strategy.status().next_due, self._risk.status().next_due, self._execution.status().next_due
-        )
+        grid, mark = self._grid, self.mark
+        due = min(stage.status().next_due for stage in (self._strategy, self._risk, self._execution))
         alone = pieces.end if due == NEVER else min(pieces.end, max(grid_at_or_after(due, grid), mark + grid))
-        prices = pieces.prices
-        first = pieces.price
-        stop = int(np.searchsorted(prices.ts, alone, side="left"))
-        if stop > first:
+        alone = min(alone, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
+        prices, first = pieces.prices, pieces.price
+        stop = int(np.searchsorted(pieces.price_marks, alone, side="left"))
+        if prices is not None and stop > first:
             quiet = self._risk.quiet_rows(part_of(prices, first, stop))
             if quiet < stop - first:
                 alone = int(prices.ts[first + quiet]) + grid
-        row_stop = int(np.searchsorted(pieces.row_marks, alone, side="left"))
-        if row_stop > pieces.row:
-            quiet = self._execution.quiet_rows(part_of(pieces.batch, pieces.row, row_stop))
-            if quiet < row_stop - pieces.row:
-                alone = int(pieces.row_marks[pieces.row + quiet])
+        for key in self._working:
+            alone = self._ask_execution(pieces.tapes[key], alone)
         signals: list[Message] = []
-        alone = self._ask_strategy(pieces, alone, signals)
+        alone = self._ask_strategy(pieces.rows, alone, signals)
         self._pass(pieces, alone - grid)
         self._interval(pieces, alone, signals)
 
-    def _ask_strategy(self, pieces: _Pieces, alone: int, signals: list[Message]) -> int:
-        """Have the strategy take its rows up to `alone`; returns the interval in which it spoke."""
-        if pieces.bars is None or pieces.bar_marks is None:
-            return alone
-        stop = int(np.searchsorted(pieces.bar_marks, alone, side="right"))
-        if stop > pieces.bar:
-            consumed, outputs = self._strategy.process_until_output(pieces.bars, pieces.bar, stop)
-            pieces.bar += consumed
+    def _ask_execution(self, tape: Tape, alone: int) -> int:
+        """The first interval up to `alone` in which a row could do something to an order."""
+        for part, marks in tape.before(alone):
+            quiet = self._execution.quiet_rows(part)
+            if quiet < len(marks):
+                return int(marks[quiet])
+        return alone
+
+    def _ask_strategy(self, rows: Merged, alone: int, signals: list[Message]) -> int:
+        """Have the strategies take their rows up to `alone`; returns the interval in which one spoke."""
+        stop = rows.until(alone)
+        while rows.at < stop:
+            message, begin, end = rows.piece(stop)
+            taken, outputs = self._strategy.process_until_output(message, begin, end)
+            rows.at += taken
             if outputs:
                 signals += outputs
-                return int(pieces.bar_marks[pieces.bar - 1])
+                return int(rows.marks[rows.at - 1])
         return alone
 
     def _pass(self, pieces: _Pieces, mark: int) -> None:
         """Everything up to `mark` is quiet: hand it over as one run."""
-        if mark <= self._mark:
+        if mark <= self.mark:
             return
-        self._take_prices(pieces, mark)
-        stop = int(np.searchsorted(pieces.row_marks, mark, side="right"))
-        if stop > pieces.row:
-            _silent(self._execution.process(part_of(pieces.batch, pieces.row, stop)))
-            pieces.row = stop
-        end = Mark(ts=mark, start=self._mark)
+        prices = pieces.take_prices(mark)
+        if prices is not None:
+            self._risk.process(prices)
+        for key in self._working:
+            for part in pieces.tapes[key].take(mark):
+                _silent(self._execution.process(part))
+        end = Mark(ts=mark, start=self.mark)
         for stage in (self._strategy, self._risk, self._execution):
             _silent(stage.end_interval(end))
-        self._mark = mark
+        self.mark = mark
         self.presented += 1
 
-    def _take_prices(self, pieces: _Pieces, before: int) -> list[Message]:
-        """Risk takes the prices of all marks before `before`."""
-        outputs: list[Message] = []
-        stop = int(np.searchsorted(pieces.prices.ts, before, side="left"))
-        if stop > pieces.price:
-            outputs += self._risk.process(part_of(pieces.prices, pieces.price, stop))
-            pieces.price = stop
-        return outputs
-
-    def _take_passed(self) -> list[Message]:
-        """Risk takes what features passed on, and the prices, of the interval before."""
-        passed, self._passed, self._passing = self._passed, self._passing, []
-        untaken, self._untaken = self._untaken, None
-        outputs: list[Message] = []
-        for message in passed if untaken is None else [*passed, untaken]:
-            outputs += self._risk.process(message)
-        return outputs
-
     def _interval(self, pieces: _Pieces, mark: int, signals: list[Message] | None = None) -> None:
-        """One interval in full. With `signals` the strategy has taken its rows of it already."""
+        """One interval of a chunk. With `signals` the strategies have taken their rows of it already."""
+        prices = pieces.take_prices(mark)
+        if prices is not None:
+            self._untaken.append(prices)
+        for key in self._unseen:
+            self._show(pieces.tapes[key], self.mark)
+        self._unseen = []
+        sig, ord_, ven = self._others()
+        sig += signals or ()
+        rows, stop = pieces.rows, pieces.rows.until(mark)
+        while rows.at < stop:
+            message, begin, end = rows.piece(stop)
+            taken, outputs = self._strategy.process_until_output(message, begin, end)
+            rows.at += taken
+            sig += outputs
+        for key in self._working:
+            for part in pieces.tapes[key].take(mark):
+                ven += self._execution.process(part)
+        self._close(Mark(ts=mark, start=self.mark, commands=self._take_commands()), sig, ord_, ven)
+
+    def _show(self, tape: Tape, mark: int) -> None:
+        """Execution sees what it was not shown of an instrument in which nothing worked."""
+        for part in tape.take(mark):
+            _silent(self._execution.process(part))
+
+    # --- An interval -----------------------------------------------------------------------------------
+
+    def _whole(self, messages: list[Message], end: Mark) -> None:
+        """One interval through all four stages."""
+        made = [] if self._features_ahead else self._features_of(messages, end)
+        self._unseen = []
+        sig, ord_, ven = self._others()
+        for message in made:
+            sig += self._strategy.process(message)
+        for message in messages:
+            ven += self._execution.process(message)
+        self._close(end, sig, ord_, ven)
+        self._untaken = made
+        # A definition or status that risk takes next may bring an output then.
+        self._alone = True
+
+    def _features_of(self, messages: list[Message], end: Mark) -> list[Message]:
+        made: list[Message] = []
+        for message in messages:
+            made += self._features.process(message)
+            if type(message) is BarBatch:
+                self._parts[message.instrument] = message.interval
+        made += self._features.end_interval(end)
+        self._sink("features", made)
+        return made
+
+    def _others(self) -> tuple[list[Message], list[Message], list[Message]]:
+        """Each stage takes the other families' messages of the interval before; returns what they bring."""
         sig: list[Message] = []
+        ord_: list[Message] = []
+        ven: list[Message] = []
         for message in (*self._ven, *self._ord):
             sig += self._strategy.process(message)
-        sig += self._early_sig
-        ord_ = self._take_passed()
-        ord_ += self._take_prices(pieces, mark)
-        for message in self._ven:
+        untaken, self._untaken = self._untaken, []
+        for message in (*untaken, *self._ven):
             ord_ += self._risk.process(message)
-        ven: list[Message] = []
         for message in self._ord:
             ven += self._execution.process(message)
-        ven += self._early_ven
-        self._early_sig, self._early_ven = [], []
-        sig += signals if signals is not None else []
-        if pieces.bars is not None and pieces.bar_marks is not None:
-            stop = int(np.searchsorted(pieces.bar_marks, mark, side="right"))
-            while pieces.bar < stop:
-                taken, outputs = self._strategy.process_until_output(pieces.bars, pieces.bar, stop)
-                pieces.bar += taken
-                sig += outputs
-        stop = int(np.searchsorted(pieces.row_marks, mark, side="right"))
-        if stop > pieces.row:
-            ven += self._execution.process(part_of(pieces.batch, pieces.row, stop))
-            pieces.row = stop
-        self._close(Mark(ts=mark, start=self._mark), sig, ord_, ven)
-        if mark == pieces.end:
-            self._untaken = part_of(pieces.prices, pieces.price, len(pieces.prices.ts))
-            if not len(self._untaken.ts):
-                self._untaken = None
-            self._alone = True
+        return sig, ord_, ven
 
     def _close(self, end: Mark, sig: list[Message], ord_: list[Message], ven: list[Message]) -> None:
         sig += self._strategy.end_interval(end)
@@ -225,31 +274,43 @@ class HistoryRun:
         ord_ += self._risk.end_interval(end)
         ven += self._execution.end_interval(end)
         self._ord, self._ven = ord_, ven
-        self._alone = bool(sig or ord_ or ven or self._passed)
-        self._mark = end.ts
+        self._alone = bool(sig or ord_ or ven)
+        self.mark = end.ts
+        self._follow_orders()
         self.presented += 1
         for producer, made in (("strategy", sig), ("risk", ord_), ("execution", ven)):
             if made:
                 self._sink(producer, made)
+        if ord_:
+            status = self._risk.status()
+            self._ended = self._ended or bool(status.stop and status.flat)
 
-    def _end(self) -> None:
+    def _follow_orders(self) -> None:
+        """Keep in mind in which instruments an order may work."""
+        approved = {each.instrument: None for each in self._ord if type(each) is OrderApproved}
+        for key in {message.instrument: None for message in self._ven if type(message) in _MAY_END}:
+            # A change of status leaves execution quiet only where it has no order.
+            ts = self.mark
+            probe = InstrumentStatus(instrument=key, ts_event=ts, ts_init=ts, status=_HALTED)
+            if key in self._working and key not in approved and self._execution.quiet_rows(probe):
+                del self._working[key]
+        for key in approved:
+            if key not in self._working:
+                self._working[key] = None
+                self._unseen.append(key)
+
+    def _take_commands(self) -> tuple[Command, ...]:
+        commands, self.commands = tuple(self.commands), []
+        return commands
+
+    # --- The end ---------------------------------------------------------------------------------------
+
+    def _after_the_data(self) -> Iterator[int]:
         """Marks after the data until nothing works and everything is flat."""
         for _ in range(ENDED_MARKS_MAX):
-            mark = Mark(ts=grid_after(self._mark, self._grid), start=self._mark, ended=True)
-            made = list(self._features.end_interval(mark))
-            sig: list[Message] = []
-            for message in (*self._ven, *self._ord):
-                sig += self._strategy.process(message)
-            ord_ = self._take_passed()
-            for message in self._ven:
-                ord_ += self._risk.process(message)
-            ven: list[Message] = []
-            for message in self._ord:
-                ven += self._execution.process(message)
-            for message in made:
-                sig += self._strategy.process(message)
-            self._sink("features", made)
-            self._close(mark, sig, ord_, ven)
+            ts = grid_after(self.mark, self._grid)
+            self._whole([], Mark(ts=ts, start=self.mark, ended=True, commands=self._take_commands()))
+            yield self.mark
             if self._risk.status().flat:
                 self.flat = True
                 return
