@@ -1,5 +1,6 @@
 """The command `penstock`: what it can do, and how it ends."""
 
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,8 @@ def with_resume_value(arguments: Sequence[str]) -> list[str]:
 
 def _complain(text: str, hint: str = "") -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("error:", style="bold red", end=" ")
-    console.print(text, markup=False)
-    if hint:
-        console.print(hint, style="dim", markup=False)
+    with contextlib.suppress(OSError):  # a full disk below a log file: the exit code still says it
+        console.print("error:", style="bold red", end=" ")
+        console.print(text, markup=False)
+        if hint:
+            console.print(hint, style="dim", markup=False)

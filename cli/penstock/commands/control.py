@@ -48,7 +48,7 @@ async def _status(running: Running, watch: bool, as_json: bool) -> None:
         with SessionView(console(), f"penstock   {running.session_id}") as view:
             async for now in looks(running, log):
                 elapsed = (time.time_ns() - running.started_at) / 1e9
-                view.show(now, elapsed, None, "running")
+                view.show(now, elapsed, None)
                 if not watch:
                     return
 

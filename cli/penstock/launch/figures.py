@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from penstock.launch.health import STALE_S, Board
+from penstock.launch.health import LAUNCHER, STALE_S, Board
 
 RATE_WINDOW_S = 3.0
 
@@ -50,6 +50,10 @@ class Figures:
     refused: int | None
     errors: int
     restarts: int
+    phase: str
+    """Of the session, as the launcher tells it: `starting`, `running`, `stands still`, `stopping`…"""
+    notes: tuple[str, ...]
+    """What is wrong now, as the launcher tells it."""
     trading_state: str | None
     services: tuple[ServiceRow, ...]
 
@@ -73,11 +77,12 @@ class Rate:
         return (last - first) / (last_at - first_at) if last_at > first_at else None
 
 
-def figures(board: Board, rate: Rate, restarts: int, services: Sequence[str]) -> Figures:
+def figures(board: Board, rate: Rate, services: Sequence[str]) -> Figures:
     """The figures as of now."""
     ingest, risk, execution = board.view("ingest"), board.view("risk"), board.view("execution")
     heard = board.reports.get("ingest")
     events = heard.events if heard is not None else None
+    launcher = board.view(LAUNCHER)
     return Figures(
         event_time=board.mark or None,
         event_start=_count(ingest, "event_start"),
@@ -97,7 +102,9 @@ def figures(board: Board, rate: Rate, restarts: int, services: Sequence[str]) ->
         fills=_count(execution, "fills"),
         refused=_count(risk, "refused"),
         errors=board.errors,
-        restarts=restarts,
+        restarts=_count(launcher, "restarts") or 0,
+        phase=phase.state if (phase := board.reports.get(LAUNCHER)) is not None else "running",
+        notes=tuple(str(each) for each in launcher.get("notes", ())),
         trading_state=risk.get("state"),
         services=tuple(_row(board, name) for name in services),
     )

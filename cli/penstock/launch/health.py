@@ -10,10 +10,12 @@ from penstock_runtime.health import health_subject
 from penstock_runtime.log import Log
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from penstock.launch.plan import STANDBY
+from penstock.launch.plan import PROJECTIONS, STANDBY
 
 _log = structlog.get_logger(__name__)
 
+LAUNCHER = "launcher"
+"""The launcher reports like a service: what is wrong now, and how often something was started again."""
 STALE_S = 5.0
 """A service that was silent for longer is shown as such."""
 
@@ -93,7 +95,8 @@ class Board:
     @property
     def mark(self) -> int:
         """Event time that the slowest stage has reached, ns; 0 while one was not heard."""
-        marks = [report.mark for report in self.reports.values() if report.service not in {"recorder", "api"}]
+        others = {*PROJECTIONS, LAUNCHER}
+        marks = [report.mark for report in self.reports.values() if report.service not in others]
         return min(marks, default=0)
 
 

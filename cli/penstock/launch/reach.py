@@ -50,7 +50,7 @@ async def looks(running: Running, log: Log) -> AsyncIterator[Figures]:
     while not all(name in board.reports for name in running.services) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(LOOK_S)
     while True:
-        yield figures(board, rate, 0, running.services)
+        yield figures(board, rate, running.services)
         await asyncio.sleep(1.0)
 
 

@@ -19,27 +19,26 @@ from penstock_runtime.witness import Witness, keep
 from penstock.config.document import dump
 from penstock.errors import CannotRun, Interrupted, ServiceHalted
 from penstock.launch.commands import command
-from penstock.launch.figures import Rate, figures
+from penstock.launch.disks import DiskWatch
 from penstock.launch.finish import write_report
 from penstock.launch.health import Board, listen
 from penstock.launch.identity import begin, recognise
+from penstock.launch.notes import Notes
 from penstock.launch.operator import Operator, Wish
 from penstock.launch.paths import Running, SessionRecord
 from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
 from penstock.launch.servers import Servers
 from penstock.launch.supervisor import Supervisor, service_spec
+from penstock.launch.telling import Telling
 from penstock.launch.view import SessionView
 from penstock.launch.watch import (
     died,
-    left_open,
     restart_text,
     until_answered,
     until_end,
     until_recorded,
     until_service_ends,
 )
-
-VIEW_INTERVAL_S = 1.0
 
 
 @dataclass(slots=True)
@@ -50,26 +49,29 @@ class SessionRun:
     view: SessionView
     board: Board = field(default_factory=Board)
     _operator: Operator = field(default_factory=Operator)
-    _rate: Rate = field(default_factory=Rate)
-    _phase: str = "starting"
-    _started: float = field(default_factory=time.monotonic)
+    _notes: Notes = field(init=False)
+    _telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._notes = Notes(self.view.say)
+        self._telling = Telling(self.plan, self.view, self.board, self._notes)
 
     async def run(self) -> FinalReport | None:
         """Run to the end. Returns the report, or None when the session was drained and can go on."""
         plan = self.plan
         with plan.data_dir.exclusively(), self._operator.signals():
             record = self._prepare()
-            servers = Servers.of(plan.data_dir, plan.folder)
+            servers = Servers.of(plan.data_dir, plan.folder, self._notes)
             supervisor = Supervisor(lambda name, code: self.view.say(restart_text(name, code), "yellow"))
             try:
                 report = await self._on_servers(servers, supervisor)
             except BaseException as error:
                 self._close(record, "failed", str(error) or type(error).__name__)
                 if isinstance(error, asyncio.CancelledError):
-                    raise Interrupted(f"stopped at once; left open: {self._left_open()}") from error
+                    raise Interrupted(f"stopped at once; left open: {self._telling.left_open()}") from error
                 raise
             finally:
-                self._phase = "stopping"
+                self._telling.phase = "stopping"
                 # Nothing may interrupt this: it is what leaves no process behind.
                 await asyncio.shield(self._stop(supervisor, servers))
             self._close(record, "ended" if report else "stopped", (report and report.stop_reason) or "")
@@ -86,10 +88,10 @@ class SessionRun:
             self._announce(url, "")
             if not await self._trade(log, servers, supervisor):
                 return None
-            self._phase = "recording"
+            self._telling.phase = "recording"
             if not await until_recorded(log, self.board, supervisor):
                 self.view.say("the recorder did not write everything; the log has it all", "red")
-            self._phase = "reporting"
+            self._telling.phase = "reporting"
             return await write_report(self.plan, log, self.board)
         except Halt as error:
             raise ServiceHalted(str(error)) from error
@@ -119,13 +121,15 @@ class SessionRun:
 
     async def _trade(self, log: Log, servers: Servers, supervisor: Supervisor) -> bool:
         """Trade until the session's end; False when the operator wanted it drained."""
-        self._phase = "running"
+        self._telling.phase = "running"
         work: dict[str, Coroutine[Any, Any, Any]] = {
             "end": until_end(log),
             "died": until_service_ends(supervisor, self.plan.folder, self.view),
             "wish": self._until_wish(log),
             "database": self._projections(servers, supervisor),
-            "view": self._draw(supervisor),
+            "log server": servers.gone(),
+            "disks": DiskWatch(log, servers, self.board, self._notes).run(),
+            "view": self._telling.run(log, servers, supervisor),
             "witness": keep(log, Witness(self.plan.folder.path)),
         }
         tasks = {name: asyncio.create_task(each, name=name) for name, each in work.items()}
@@ -138,7 +142,7 @@ class SessionRun:
                     await tasks["end"]
                     return True
                 if tasks["died"] in done:
-                    await died(log, self.plan, tasks["died"].result(), self._left_open())
+                    await died(log, self.plan, tasks["died"].result(), self._telling.left_open())
                 if tasks["wish"] in done:
                     self._heed(await tasks["wish"])
                     if not self.plan.fused:
@@ -155,10 +159,7 @@ class SessionRun:
 
     def _heed(self, wish: Wish) -> None:
         if wish is not Wish.DRAIN:
-            raise Interrupted(f"stopped at once; left open: {self._left_open()}")
-
-    def _left_open(self) -> str:
-        return left_open(figures(self.board, Rate(), 0, self.plan.services))
+            raise Interrupted(f"stopped at once; left open: {self._telling.left_open()}")
 
     async def _until_wish(self, log: Log) -> Wish:
         while True:
@@ -166,7 +167,7 @@ class SessionRun:
             self.view.say(wish.value, "yellow")
             if wish is not Wish.FLATTEN:
                 return wish
-            self._phase = "stopping"
+            self._telling.phase = "stopping"
             await log.publish_command(command("stop", "operator", by="launcher"))
 
     async def _projections(self, servers: Servers, supervisor: Supervisor) -> None:
@@ -175,15 +176,6 @@ class SessionRun:
         url = servers.nats.url
         await supervisor.start([self._spec(name, f"penstock_{name}", url, database) for name in PROJECTIONS])
         self._announce(url, database)
-
-    async def _draw(self, supervisor: Supervisor) -> None:
-        while True:
-            now = figures(self.board, self._rate, supervisor.restarts, self.plan.services)
-            left_s = None
-            if self.plan.speed and now.event_end and now.event_time:
-                left_s = max((now.event_end - now.event_time) / 1e9 / self.plan.speed, 0.0)
-            self.view.show(now, time.monotonic() - self._started, left_s, self._phase)
-            await asyncio.sleep(VIEW_INTERVAL_S)
 
     async def _stop(self, supervisor: Supervisor, servers: Servers) -> None:
         try:

@@ -1,5 +1,6 @@
 """The session on a terminal, drawn anew each second; as plain lines where there is no terminal."""
 
+import contextlib
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -32,26 +33,25 @@ class SessionView:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, figures: Figures, elapsed_s: float, left_s: float | None, phase: str) -> None:
+    def show(self, figures: Figures, elapsed_s: float, left_s: float | None) -> None:
         """Draw the session as of now."""
         if self._live is None:
-            self._console.print(
-                plain_line(figures, elapsed_s, left_s, phase), highlight=False, soft_wrap=True
-            )
+            self.say(plain_line(figures, elapsed_s, left_s))
             return
-        self._live.update(_panel(self._title, figures, elapsed_s, left_s, phase), refresh=True)
+        self._live.update(_panel(self._title, figures, elapsed_s, left_s), refresh=True)
 
     def say(self, text: str, style: str = "") -> None:
-        """A line above the view that stays."""
-        self._console.print(text, style=style or None, highlight=False, soft_wrap=True)
+        """A line above the view that stays. Where a full disk does not take it, it comes with a later one."""
+        with contextlib.suppress(OSError):
+            self._console.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
-def plain_line(figures: Figures, elapsed_s: float, left_s: float | None, phase: str) -> str:
+def plain_line(figures: Figures, elapsed_s: float, left_s: float | None) -> str:
     """Everything in one line."""
     pnl = profit(figures)
     parts = [
         clock(elapsed_s) if left_s is None else f"{clock(elapsed_s)} left {clock(left_s)}",
-        phase if phase != "running" else (figures.trading_state or "starting"),
+        figures.phase if figures.phase != "running" else (figures.trading_state or "starting"),
         f"{number(figures.events_per_s)} events/s",
         f"equity {money(figures.equity)} {figures.currency}".rstrip(),
         f"PnL {money(pnl, signed=True)}",
@@ -66,6 +66,7 @@ def plain_line(figures: Figures, elapsed_s: float, left_s: float | None, phase: 
         parts.insert(1, moment(figures.event_time) + percent)
     if figures.restarts:
         parts.append(f"restarts {figures.restarts}")
+    parts += [f"! {each}" for each in figures.notes]
     return " | ".join(parts)
 
 
@@ -116,20 +117,19 @@ def _positions(figures: Figures) -> str:
     return ", ".join(shown) or "flat"
 
 
-def _panel(
-    title: str, figures: Figures, elapsed_s: float, left_s: float | None, phase: str
-) -> RenderableType:
+def _panel(title: str, figures: Figures, elapsed_s: float, left_s: float | None) -> RenderableType:
     state = figures.trading_state or "starting"
     head = Text.assemble(
         ("● ", STATE_COLOURS.get(state, "yellow")),
         (state.upper(), f"bold {STATE_COLOURS.get(state, 'yellow')}"),
-        f"   {phase}   elapsed {clock(elapsed_s)}",
+        f"   {figures.phase}   elapsed {clock(elapsed_s)}",
         "" if left_s is None else f"   left {clock(left_s)}",
         "" if figures.event_time is None else f"   {moment(figures.event_time)}",
         "" if (done := share(figures)) is None else f"   {done:.0%}",
     )
+    notes = [Text(each, "bold red") for each in figures.notes]
     return Panel(
-        Group(head, Text(""), _account(figures), Text(""), _services(figures)),
+        Group(head, *notes, Text(""), _account(figures), Text(""), _services(figures)),
         title=title,
         title_align="left",
         border_style="blue",

@@ -51,7 +51,7 @@ def board(clock: Clock | None = None, *, fused: bool = False) -> Board:
 
 
 def shown(made: Board) -> Figures:
-    return figures(made, Rate(), 0, SERVICES)
+    return figures(made, Rate(), SERVICES)
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -63,7 +63,7 @@ def test_figures_come_from_the_stages_fused_or_not(fused: bool) -> None:
 
 
 def test_a_line_says_everything() -> None:
-    line = plain_line(shown(board()), 61, 59, "running")
+    line = plain_line(shown(board()), 61, 59)
     assert line == (
         "01:01 left 00:59 | 1970-01-01T00:01:40Z | active | – events/s | equity 100,012.50 USDT | PnL +12.5000 | "
         "position ma +0.5 btc-usdt.x | orders 6 | fills 5 | errors 0"
@@ -71,7 +71,7 @@ def test_a_line_says_everything() -> None:
 
 
 def test_before_anything_is_heard_all_is_unknown() -> None:
-    line = plain_line(shown(Board(Clock())), 0, None, "starting")
+    line = plain_line(shown(Board(Clock())), 0, None)
     assert line == (
         "00:00 | starting | – events/s | equity – | PnL – | position – | orders – | fills – | errors 0"
     )
@@ -122,7 +122,7 @@ def test_a_terminal_gets_a_panel_and_a_pipe_gets_lines() -> None:
     terminal, pipe = io.StringIO(), io.StringIO()
     for target, forced in ((terminal, True), (pipe, False)):
         with SessionView(Console(file=target, force_terminal=forced, width=120), "title") as view:
-            view.show(shown(board()), 1, None, "running")
+            view.show(shown(board()), 1, None)
     assert "ACTIVE" in terminal.getvalue()
     assert "╭" in terminal.getvalue()
     assert len(pipe.getvalue().splitlines()) == 1

@@ -126,6 +126,17 @@ class EmbeddedServer(ABC):
         finally:
             os.close(lock_descriptor)
 
+    async def restart(self) -> None:
+        """Start a server that has ended again, on the port that its clients know.
+
+        Raises what `start` raises, and `PortTaken` when another process has that port meanwhile.
+        """
+        fixed, self._port_fixed = self._port_fixed, self._port_last
+        try:
+            await self.start()
+        finally:
+            self._port_fixed = fixed
+
     async def attach(self) -> None:
         """Take over a server that another process started with `detach`; `NotRunning` if there is none."""
         record = self._ownership.read() if self._ownership.held() else None
