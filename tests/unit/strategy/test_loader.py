@@ -17,7 +17,7 @@ def problem(source: str, **parameters: object) -> str:
 
 
 def test_built_in_strategies_are_found_by_name() -> None:
-    assert known() == ["ma_cross", "mean_reversion"]
+    assert known() == ["book_imbalance", "ma_cross", "mean_reversion", "momentum", "pairs"]
     assert find("ma_cross").__name__ == "MaCross"
 
 
@@ -45,7 +45,7 @@ def test_an_installed_package_offers_strategies_by_entry_point(
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     text = problem("ma_cros")
-    assert text.startswith("unknown strategy 'ma_cros' (did you mean ma_cross?); there are ma_cross, mean")
+    assert text.startswith("unknown strategy 'ma_cros' (did you mean ma_cross?); there are book_imbalance, ma_cross, mean")
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
