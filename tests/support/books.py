@@ -6,6 +6,7 @@ import numpy as np
 from penstock_contracts.market import BookAction, BookBatch
 
 KEY = "btc-usdt.replay"
+BID, ASK = 1, -1
 Level = tuple[int, int, int]
 """(side, price, size)"""
 
@@ -17,6 +18,7 @@ def update(
     number: int = 1,
     snapshot: bool = False,
     scales: tuple[int, int] = (2, 3),
+    key: str = KEY,
 ) -> BookBatch:
     """One whole update."""
     rows = len(levels)
@@ -26,7 +28,7 @@ def update(
     action[-1] |= BookAction.LAST
     side, price, size = (np.array(column) for column in zip(*levels, strict=True))
     return BookBatch(
-        instrument=KEY,
+        instrument=key,
         source="test",
         price_scale=scales[0],
         size_scale=scales[1],

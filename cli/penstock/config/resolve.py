@@ -16,7 +16,7 @@ from penstock_features.config import FeaturesConfig
 from penstock_ingest.config import IngestConfig, parse_source
 from penstock_ingest.errors import IngestError
 from penstock_ingest.feed import Feed
-from penstock_ingest.sources import choose_grid, instruments_of, open_sources, session_start
+from penstock_ingest.sources import choose_grid, instruments_of, open_sources, quoted_of, session_start
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.session import SessionConfig, StrategySpec
 from penstock_runtime.embedded.server import free_port
@@ -75,6 +75,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         start=start,
         instruments=instruments,
         strategies=specs,
+        quoted=quoted_of(feeds),
         realtime=realtime,
         regime=root.run.regime.feature(),
     )
@@ -191,7 +192,8 @@ def _located(source: str) -> str:
 
 def _interval(feeds: Sequence[Feed], keys: Sequence[str]) -> int:
     """The file's own where all these instruments come as bars, else a second."""
-    intervals = [feed.bar_interval for feed in feeds if feed.instrument.instrument in keys]
+    mine = [feed for feed in feeds if feed.makes is not None and feed.instrument.instrument in keys]
+    intervals = [feed.bar_interval for feed in mine]
     bars = [each for each in intervals if each is not None]
     return max(bars) if bars and len(bars) == len(intervals) else NS_PER_SECOND
 

@@ -13,6 +13,7 @@ from itertools import islice
 from penstock_contracts.market import BookAction, BookBatch
 
 BID, ASK = 1, -1
+SET, LAST = BookAction.SET, BookAction.LAST
 
 
 @dataclass(slots=True)
@@ -120,6 +121,14 @@ class OrderBook:
 
         The same however the rows are cut into batches.
         """
+        for _ in self.updates(batch, begin, end):
+            pass
+
+    def updates(self, batch: BookBatch, begin: int = 0, end: int | None = None) -> Iterator[int]:
+        """Apply rows [begin, end) of a batch, and stop after each that ends an update; yields its place.
+
+        Whoever does not go on to the end leaves the later rows unapplied.
+        """
         end = len(batch.ts_init) if end is None else end
         if end <= begin:
             return
@@ -130,20 +139,25 @@ class OrderBook:
             prices = [price * price_factor for price in prices]
         if size_factor != 1:
             sizes = [size * size_factor for size in sizes]
-        actions = batch.action[rows].tolist()
+        columns = (batch.action, batch.side, batch.ts_init, batch.last_update_id)
+        actions, sides, times, ids = (column[rows].tolist() for column in columns)
         bids, asks = self.bids, self.asks
-        valid = self.valid
-        for action, side, price, size in zip(actions, batch.side[rows].tolist(), prices, sizes, strict=True):
-            if not action & BookAction.SET:
+        row = begin
+        for action, side, price, size, ts, last in zip(
+            actions, sides, prices, sizes, times, ids, strict=True
+        ):
+            if not action & SET:
                 bids.clear()
                 asks.clear()
-                valid = True
-            if valid:
+                self.valid = True
+            if self.valid:
                 (bids if side > 0 else asks).set(price, size)
-        self.valid = valid
-        self.whole = bool(actions[-1] & BookAction.LAST)
-        self.ts = batch.ts_init.item(end - 1)
-        self.last_update_id = batch.last_update_id.item(end - 1)
+            if action & LAST:
+                self.whole, self.ts, self.last_update_id = True, ts, last
+                yield row
+            row += 1
+        if not actions[-1] & LAST:
+            self.whole, self.ts, self.last_update_id = False, times[-1], ids[-1]
 
     def gap(self) -> None:
         """Updates are missing: forget the levels, and believe nothing before the next snapshot."""

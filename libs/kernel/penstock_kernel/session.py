@@ -43,6 +43,8 @@ class SessionConfig(BaseModel):
     """Event time before the first datum; on the grid. 0: the grid point before the first datum."""
     instruments: tuple[Instrument, ...]
     strategies: tuple[StrategySpec, ...]
+    quoted: tuple[InstrumentKey, ...] = ()
+    """Instruments with quotes or books, but neither trades nor bars: their bars are made of quotes."""
     realtime: bool = True
     """Wall-clock speed: event time is the time of receipt."""
     partition: int = Field(default=0, ge=0)

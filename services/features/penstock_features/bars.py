@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import nan
 
 import numpy as np
-from penstock_contracts.market import TradeBatch
+from penstock_contracts.market import QuoteBatch, TradeBatch
 from penstock_contracts.types import NEVER, RowFlag
 from penstock_kernel.grid import grid_at_or_after
 
@@ -69,6 +69,26 @@ class TradeBars:
             bars.extend(fresh[1:])
         else:
             bars.extend(fresh)
+
+    def add_quotes(self, batch: QuoteBatch) -> None:
+        """Take in quotes as rows at their middle, of no size; their bars count no trades."""
+        rows = len(batch.ts_init)
+        middles = TradeBatch(
+            instrument=batch.instrument,
+            source=batch.source,
+            price_scale=batch.price_scale + 1,  # half a unit is five of the next decimal
+            size_scale=0,
+            ts_event=batch.ts_event,
+            ts_init=batch.ts_init,
+            price=(batch.bid + batch.ask) * 5,
+            size=np.zeros(rows, dtype=np.int64),
+            side=np.zeros(rows, dtype=np.int8),
+            flags=batch.flags,
+            trade_id=np.zeros(rows, dtype="S1"),
+        )
+        self.add(middles)
+        for bar in self.bars:
+            bar.trades = 0
 
     def take(self, mark: int) -> list[Bar]:
         """Remove and return the bars that are complete at `mark`."""

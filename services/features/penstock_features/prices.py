@@ -56,6 +56,19 @@ class PriceTrack:
             rows = last_rows(starts, len(ts))
         self.updates.append(Update(kind, scale, marks, ts[rows], first[rows], second[rows]))
 
+    def forget_quotes(self, mark: int) -> None:
+        """There are no quotes any more: from this mark on trades alone give the price, if there were any.
+
+        Without trades the last quotes stay, and grow stale: no price at all would be worse.
+        """
+        traded = self.last or any(each.kind == LAST for each in self.updates)
+        times = [self.ts_quote, *(int(each.ts[-1]) for each in self.updates if each.kind == QUOTE)]
+        if not traded or not max(times):
+            return
+        nothing = np.zeros(1, dtype=np.int64)
+        at, ts = (np.array([value], dtype=np.int64) for value in (mark, max(times)))
+        self.updates.append(Update(QUOTE, self.scale, at, ts, nothing, nothing))
+
     @property
     def single(self) -> bool:
         """Whether a drain gives one row, made of one update: as in most single intervals."""

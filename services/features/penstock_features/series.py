@@ -22,6 +22,7 @@ from penstock_features.stretches import Ints, floats
 _PRICE_SCALE_MAX = 18
 
 
+BarSource = Literal["trades", "quotes", "bars"]
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -101,9 +102,9 @@ class BarSeries:
             self.from_bars.part == 0 and self.spec.interval % batch.interval == 0
         )
 
-    def finished(self, bars: Sequence[AnyBar], source: Literal["trades", "bars"]) -> FeatureBars:
+    def finished(self, bars: Sequence[AnyBar], source: BarSource) -> FeatureBars:
         """The message of bars that are complete."""
-        made = self.from_trades if source == "trades" else self.from_bars
+        made = self.from_bars if source == "bars" else self.from_trades
         scale = made.price_scale
         prices = [np.array([getattr(bar, name) for bar in bars], dtype=np.int64) for name in _PRICES]
         volume = np.array([bar.volume for bar in bars], dtype=np.int64)

@@ -12,6 +12,7 @@ from penstock_contracts.codec import decode, encode
 from penstock_contracts.features import FeatureBars
 from penstock_contracts.market import (
     BarBatch,
+    BookBatch,
     Gap,
     InstrumentDefined,
     InstrumentStatus,
@@ -20,6 +21,8 @@ from penstock_contracts.market import (
     TradeBatch,
 )
 from penstock_contracts.types import NEVER, RowFlag
+from penstock_kernel.book import OrderBook
+from penstock_kernel.grid import grid_at_or_after
 from penstock_kernel.session import SessionConfig
 from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +31,8 @@ from penstock_features.aggregate import BarAggregator
 from penstock_features.bars import Bar, TradeBars
 from penstock_features.config import FeaturesConfig
 from penstock_features.prices import LAST, QUOTE, PriceTrack, prices_message
-from penstock_features.series import AnyBar, BarSeries, RowSeries
+from penstock_features.series import AnyBar, BarSeries, BarSource, RowSeries
+from penstock_features.tops import tops
 
 
 @dataclass(slots=True)
@@ -54,8 +58,9 @@ class State:
     """The first mark that said the data is over."""
     mark: int = 0
     fed_by: dict[str, str] = field(default_factory=dict)
-    """Per instrument: `trades` or `bars`, whichever came first; its bars are made of nothing else."""
+    """Per instrument: `trades`, `quotes` or `bars`; its bars are made of nothing else."""
     tracks: dict[str, PriceTrack] = field(default_factory=dict)
+    books: dict[str, OrderBook] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     bars: int = 0
     rows: int = 0
@@ -74,9 +79,10 @@ class FeaturesStage:
     def __init__(self, config: FeaturesConfig, session: SessionConfig) -> None:
         self._grid = session.grid
         self._decimals = {each.instrument: each.price_decimals for each in session.instruments}
-        quoted = {each.instrument for each in session.instruments if each.volume_unit == "quote"}
+        self._quoted = frozenset(session.quoted)
+        in_quote = {each.instrument for each in session.instruments if each.volume_unit == "quote"}
         self._series = [
-            BarSeries(spec, config.set_version, volume_in_quote=spec.instrument in quoted)
+            BarSeries(spec, config.set_version, volume_in_quote=spec.instrument in in_quote)
             for spec in sorted(config.bars, key=lambda spec: (spec.instrument, spec.interval))
         ]
         self._orders: dict[str, list[int]] = {}
@@ -107,12 +113,14 @@ class FeaturesStage:
             return self._trades(message)
         if kind is QuoteBatch:
             return self._quotes(message)
+        if kind is BookBatch:
+            return self._books(message)
         if kind is BarBatch:
             return self._bars(message)
         if kind is InstrumentDefined or kind is InstrumentStatus or kind is Rate:
             return (message,)
         if kind is Gap:
-            self._state.gaps.append(message)
+            self._gap(message)
         return NOTHING
 
     def end_interval(self, end: IntervalEnd) -> Outputs:
@@ -198,9 +206,33 @@ class FeaturesStage:
     def _quotes(self, batch: QuoteBatch) -> Outputs:
         if not self._accepts(batch):
             return NOTHING
-        track = self._track(batch.instrument)
+        book = self._state.books.get(batch.instrument)
+        # The book's own best prices go before quotes.
+        return NOTHING if book is not None and book.valid else self._top(batch)
+
+    def _books(self, batch: BookBatch) -> Outputs:
+        if not self._accepts(batch):
+            return NOTHING
+        quotes = tops(self._state.books.setdefault(batch.instrument, OrderBook()), batch)
+        return NOTHING if quotes is None else self._top(quotes)
+
+    def _top(self, batch: QuoteBatch) -> Outputs:
+        key = batch.instrument
+        track = self._track(key)
         track.add(QUOTE, batch.price_scale, self._grid, ts=batch.ts_init, first=batch.bid, second=batch.ask)
+        if key in self._quoted and self._state.fed_by.setdefault(key, "quotes") == "quotes":
+            for order in self._orders.get(key, ()):
+                self._series[order].from_trades.add_quotes(batch)
         return self._feature_rows(batch, "quote")
+
+    def _gap(self, gap: Gap) -> None:
+        if not gap.book:
+            self._state.gaps.append(gap)
+            return
+        for key, book in self._state.books.items():
+            if gap.instrument in (None, key):
+                book.gap()
+                self._track(key).forget_quotes(grid_at_or_after(gap.ts_init, self._grid))
 
     def _feature_rows(self, batch: TradeBatch | QuoteBatch, trigger: Literal["trade", "quote"]) -> Outputs:
         series = self._rows.get((batch.instrument, trigger))
@@ -279,7 +311,7 @@ class FeaturesStage:
 
     def _finished(self, order: int, bars: list[AnyBar]) -> FeatureBars:
         self._state.bars += len(bars)
-        return self._series[order].finished(bars, "trades" if isinstance(bars[0], Bar) else "bars")
+        return self._series[order].finished(bars, _source(bars[0]))
 
     def _flagged(self, series: BarSeries, bar: Bar) -> Bar:
         """PARTIAL when the session's data began or ended inside the bar, or a gap was reported in it."""
@@ -305,7 +337,7 @@ class FeaturesStage:
         horizon = self._state.mark - longest
         self._state.gaps = [gap for gap in self._state.gaps if max(gap.ts_to, gap.ts_init) > horizon]
 
-    def _accepts(self, batch: TradeBatch | QuoteBatch | BarBatch) -> bool:
+    def _accepts(self, batch: TradeBatch | QuoteBatch | BookBatch | BarBatch) -> bool:
         """Whether the batch has rows. ValueError for data of an interval that is over."""
         if not len(batch.ts_init):
             return False
@@ -320,6 +352,13 @@ class FeaturesStage:
         if track is None:
             track = self._state.tracks[key] = PriceTrack(self._decimals.get(key, 0))
         return track
+
+
+def _source(bar: AnyBar) -> BarSource:
+    """What a bar was made of: one of quotes counts no trades."""
+    if not isinstance(bar, Bar):
+        return "bars"
+    return "trades" if bar.trades else "quotes"
 
 
 def _read(saved: str) -> FeatureBars:

@@ -15,6 +15,7 @@ from penstock_ingest.quarantine import SAMPLES_MAX, QuarantinedRow
 class EventFeed:
     """Messages of one instrument that are all in memory, in the order of their event time."""
 
+    makes: type[Message] | None = None
     bar_interval: int | None = None
 
     def __init__(

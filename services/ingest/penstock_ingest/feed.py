@@ -30,6 +30,11 @@ class Feed(Protocol):
     instrument: Instrument
 
     @property
+    def makes(self) -> type[Message] | None:
+        """The type of its batches; None for a feed of single messages, which carry no prices."""
+        ...
+
+    @property
     def bar_interval(self) -> int | None:
         """ns, of a feed of bars."""
         ...
@@ -126,6 +131,10 @@ class TableFeed:
         self._gaps = _gap_rows(table)
         self._next = 0
         self._taken = 0
+
+    @property
+    def makes(self) -> type[Message] | None:
+        return self._table.make
 
     @property
     def bar_interval(self) -> int | None:

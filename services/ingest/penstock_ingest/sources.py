@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatch
 from penstock_kernel.grid import NS_PER_MS, grid_before
 
 from penstock_ingest.config import IngestConfig, SyntheticConfig, parse_source
 from penstock_ingest.errors import SourceError
-from penstock_ingest.events import EventFeed
 from penstock_ingest.feed import Feed
 from penstock_ingest.files.feeds import file_feeds
 from penstock_ingest.files.read import BookRows, FileRows, ReadOptions, read_file
@@ -60,7 +60,7 @@ def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: boo
         if realtime and setting > GRID:
             raise SourceError(f"grid {setting} ns: at 1x the marks are at most 100 ms apart")
         return setting
-    priced = [feed for feed in feeds if not isinstance(feed, EventFeed)]
+    priced = [feed for feed in feeds if feed.makes is not None]
     intervals = [feed.bar_interval for feed in priced]
     if realtime or not priced or None in intervals:
         return GRID
@@ -80,6 +80,13 @@ def instruments_of(feeds: Sequence[Feed]) -> tuple[Instrument, ...]:
     """The instruments of all feeds, each once, ordered by key."""
     found = {feed.instrument.instrument: feed.instrument for feed in feeds}
     return tuple(found[key] for key in sorted(found))
+
+
+def quoted_of(feeds: Sequence[Feed]) -> tuple[str, ...]:
+    """Instruments of which there are quotes or books, but neither trades nor bars."""
+    priced = {feed.instrument.instrument for feed in feeds if feed.makes in (QuoteBatch, BookBatch)}
+    traded = {feed.instrument.instrument for feed in feeds if feed.makes in (TradeBatch, BarBatch)}
+    return tuple(sorted(priced - traded))
 
 
 def _synthetic_feeds(

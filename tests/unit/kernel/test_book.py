@@ -141,6 +141,15 @@ def test_cuts_between_rows_change_nothing(
     assert whole == pieces
 
 
+def test_updates_are_applied_one_by_one() -> None:
+    batch = joined([update(SNAPSHOT, snapshot=True), update([(ASK, 101, 0), (BID, 101, 1)], ts=5, number=2)])
+    made = OrderBook()
+    seen = [
+        (row, made.ts, made.last_update_id, made.bids.best, made.asks.best) for row in made.updates(batch)
+    ]
+    assert seen == [(3, 1, 1, 100, 101), (5, 5, 2, 101, 103)]
+
+
 def test_a_book_survives_being_written_as_json() -> None:
     adapter = TypeAdapter(OrderBook)
     made = book()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import TradeBatch
 from penstock_kernel.money import unit
 
 from penstock_ingest.config import SyntheticConfig
@@ -41,6 +42,7 @@ def instrument_values(config: SyntheticConfig, symbol: str) -> dict[str, Any]:
 class SyntheticFeed:
     """A feed over the blocks of one symbol. `seek` makes the market again from its start."""
 
+    makes: type[Message] | None = TradeBatch
     bar_interval: int | None = None
 
     def __init__(
