@@ -5,12 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?= --source synthetic --duration 2m
 ROUNDS ?= 0
+KILLS  ?= 50
 
 SOURCES := libs services research cli
 CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper faults simulate test test-unit check format-check lint types imports schema-drift budgets \
+.PHONY: help env dev-env paper faults month simulate test test-unit check format-check lint types imports schema-drift budgets \
         format schemas bench lock clean
 
 help: ## Show this list
@@ -60,6 +61,9 @@ test: dev-env ## Run every test
 
 faults: dev-env ## Kill, cut off, fill up; ROUNDS=300 random kills, without: every fault once
 	$(BIN)/python -m faults --rounds $(ROUNDS) $(FAULTS_ARGS)
+
+month: dev-env ## FILE of bars in every topology, and with KILLS=50 random kills: one fills_hash must come out
+	$(BIN)/python -m faults.month $(FILE) --kills $(KILLS) $(MONTH_ARGS)
 
 simulate: dev-env ## Sessions with seeded faults in one process; SEEDS=10000 of them
 	PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) $(SIMULATE_ARGS)

@@ -21,7 +21,7 @@ from rich.console import Console
 from bench.machine import machine, versions
 from faults import market
 from faults.alone import LONG, TRIALS, Ground, NotHere
-from faults.matrix import READY_P99_S, Line, figures, invalid, table
+from faults.matrix import READY_P99_S, Line, figures, invalid, slowest, table
 from faults.rows import ROWS, Row, live_jobs, load_jobs
 from faults.trial import Job, Outcome, under_load
 from faults.world import Terms, Unexpected, World
@@ -137,6 +137,7 @@ class Run:
             **whole,
             **{name: max((getattr(each, name) for each in lines), default=0) for name in (
                 "lost", "duplicate", "divergent", "invariants_failed")},
+            "slowest": slowest(strikes),
             "halt_ms": [round(each, 1) for each in self.halt_ms],
             "invalid": invalid(strikes),
             "broken": self.broken,

@@ -30,10 +30,15 @@ def _recent(world: World, name: str) -> int:
 async def kill_any(world: World, rng: Random, _quick: bool) -> None:
     """Kill one service at a random instant; now and then two at once."""
     await asyncio.sleep(rng.uniform(0.05, 0.8))
-    names = [each for each in world.names if _recent(world, each) < QUICK_DEATHS_MAX]
-    chosen = rng.sample(names, min(len(names), 2 if rng.random() < 0.15 else 1))
-    await asyncio.gather(*(world.kill(each) for each in chosen))
+    names = chosen(world, rng, 2 if rng.random() < 0.15 else 1)
+    await asyncio.gather(*(world.kill(each) for each in names))
     await world.ready()
+
+
+def chosen(world: World, rng: Random, count: int) -> list[str]:
+    """Services at random, of those that may die once more without being given up."""
+    names = [each for each in world.names if _recent(world, each) < QUICK_DEATHS_MAX]
+    return rng.sample(names, min(len(names), count))
 
 
 def kill_one(name: str) -> Act:

@@ -1,5 +1,7 @@
-"""The load: bars whose averages cross all the time, so thin that every order takes several bars to fill."""
+"""The load: strategies that always have orders working, in so thin a market that each takes bars to fill."""
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,24 @@ START_S = 1_640_995_200
 MINUTE_S = 60
 
 ANY_PORT = "api.port=0"
+_LOAD = Path(__file__).with_name("strategies.py")
+
+
+def _strategies(*specs: str) -> str:
+    return f"run.strategies={json.dumps(specs)}"
+
+
 SETTINGS = (
-    'run.strategies=["ma_cross:fast=2,slow=5,fraction=0.05", "ma_cross:fast=3,slow=8,fraction=0.05"]',
+    _strategies("ma_cross:fast=2,slow=5,fraction=0.05", f"{_LOAD}:Turner"),
     # Ten thousand turns must not eat the capital up.
     "execution.paper.fee_taker=0.00001",
     "execution.paper.spread_bps=0",
     "execution.paper.slippage_bps=0",
 )
-LIVE_SETTINGS = ('run.strategies=["ma_cross:fast=1,slow=2,fraction=0.05"]',)
+LIVE_SETTINGS = (
+    'ingest.synthetic.symbols={"btc-usdt" = "100", "eth-usdt" = "50"}',
+    _strategies(f"{_LOAD}:Turner", f"{_LOAD}:Rester"),
+)
 
 
 def write_bars(file: Path, bars: int, seed: int) -> Path:
@@ -27,13 +39,19 @@ def write_bars(file: Path, bars: int, seed: int) -> Path:
     opens = np.concatenate(([10_000], closes[:-1]))
     highs = np.maximum(opens, closes) + random.integers(0, 4, bars)
     lows = np.minimum(opens, closes) - random.integers(0, 4, bars)
-    volumes = random.integers(100, 400, bars)
+    volumes = random.integers(50, 150, bars)
     with file.open("w", encoding="ascii") as out:
         out.write("timestamp,open,high,low,close,volume\n")
         for row in range(bars):
             prices = ",".join(f"{column[row] / 100:.2f}" for column in (opens, highs, lows, closes))
             out.write(f"{START_S + MINUTE_S * (row + 1)},{prices},{volumes[row]}.0\n")
     return file
+
+
+def bars_in(file: Path) -> int:
+    """Rows of a CSV file with a heading, gzipped or not."""
+    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
+        return sum(1 for _ in opened) - 1
 
 
 def replay(file: Path) -> tuple[str, ...]:

@@ -70,6 +70,10 @@ class Line:
         }
 
 
+def _wrong(line: Line) -> tuple[int, int, int, int]:
+    return line.lost, line.duplicate, line.divergent, line.invariants_failed
+
+
 def figures(rounds: int, strikes: Sequence[Strike], recovered_s: Sequence[float] = ()) -> dict[str, Any]:
     """Rounds, kills, and how long services took to be ready again."""
     ready = sorted([each.ready_s for each in strikes if each.ready_s is not None] + list(recovered_s))
@@ -80,6 +84,16 @@ def figures(rounds: int, strikes: Sequence[Strike], recovered_s: Sequence[float]
         "working_share": share_working(list(strikes)),
         "ready_s": {"p50": _percentile(ready, 0.5), "p99": _percentile(ready, 0.99)},
     }
+
+
+def slowest(strikes: Sequence[Strike], count: int = 5) -> list[dict[str, Any]]:
+    """The services that took longest to be ready again, and after what."""
+    ready = [(each.ready_s, each) for each in strikes if each.ready_s is not None]
+    ready.sort(key=lambda pair: -pair[0])
+    return [
+        {"service": each.service, "fault": each.fault, "ready_s": round(seconds, 3)}
+        for seconds, each in ready[:count]
+    ]
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float | None:
@@ -112,6 +126,7 @@ def table(lines: Sequence[Line]) -> Table:
         "lost",
         "duplicate",
         "divergent",
+        "invariants",
         "ready p50/p99 s",
     ):
         made.add_column(heading, justify="left" if heading in {"fault", "result"} else "right")
@@ -126,7 +141,7 @@ def table(lines: Sequence[Line]) -> Table:
             f"[{colours[result]}]{result}[/]",
             str(line.rounds or dash),
             str(document["kills"] or dash),
-            *(str(each) if line.run else dash for each in (line.lost, line.duplicate, line.divergent)),
+            *(str(each) if line.run else dash for each in _wrong(line)),
             f"{ready['p50']:.1f} / {ready['p99']:.1f}" if ready["p50"] is not None else dash,
         )
     return made

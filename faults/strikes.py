@@ -21,6 +21,8 @@ class Strike:
     """The log's end as far as the harness had read it."""
     unconfirmed: int
     """Outputs that the process had made and not seen in the log; its probe kept the number."""
+    fault: str = ""
+    """Name of the job that was worked."""
     working: int = 0
     """Orders that worked then; counted from the log afterwards."""
     ready_s: float | None = None

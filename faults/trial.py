@@ -58,7 +58,7 @@ async def under_load(
         await _work(world, jobs, rng, outcome, quick)
         if not outcome.failed:
             await world.end()
-            await _check(world, outcome, undisturbed)
+            await check(world, outcome, undisturbed=undisturbed)
     except Exception as error:  # whatever it is, it is the outcome: the other sessions go on
         outcome.verdict.add("harness", "".join(traceback.format_exception(error))[-2000:])
     finally:
@@ -73,7 +73,7 @@ async def _work(world: World, jobs: deque[Job], rng: Random, outcome: Outcome, q
         await world.watch.more_fills(5)
         while jobs:
             job = jobs[0]
-            world.row = job.row
+            world.row, world.fault = job.row, job.name
             try:
                 await world.watch.more_fills(timeout_s=world.patience_s)
                 await job.act(world, rng, quick)
@@ -86,7 +86,8 @@ async def _work(world: World, jobs: deque[Job], rng: Random, outcome: Outcome, q
         return
 
 
-async def _check(world: World, outcome: Outcome, undisturbed: bool) -> None:
+async def check(world: World, outcome: Outcome, *, undisturbed: bool) -> None:
+    """Everything that can be known of a session that has ended, against its log, report and database."""
     plan, verdict = world.plan, outcome.verdict
     evidence = await read(world.log, plan.document)
     check_log(evidence, verdict)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +59,10 @@ class Terms:
     stream_bytes: int = 8 << 30
     services: tuple[str, ...] = ()
     """Those that run; empty: all."""
+    fused: bool = False
+    """All stages and ingest in one process."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables for every service."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,8 @@ class World:
     strikes: Strikes = field(default_factory=Strikes)
     row: int = 0
     """Whose fault is being worked; strikes are booked to it."""
+    fault: str = ""
+    """The name of that fault."""
     exits: list[tuple[str, int]] = field(default_factory=list)
     """Service and exit code of every process that was started again."""
     patience_s: float = READY_TIMEOUT_S
@@ -95,7 +101,7 @@ class World:
     @classmethod
     def of(cls, data_dir: Path, terms: Terms, postgres: EmbeddedPostgres) -> "World":
         """A new session in a data directory, on a database server that other sessions share."""
-        place = Place(DataDir.at(data_dir), data_dir / "out")
+        place = Place(DataDir.at(data_dir), data_dir / "out", fused=terms.fused)
         plan = new_plan(ConfigOptions("open", None, (), terms.settings), place, {})
         nats = EmbeddedNats(plan.folder.path, port=free_port(), file_store_bytes=STORE_BYTES)
         return cls(plan, terms, nats, postgres)
@@ -185,7 +191,10 @@ class World:
             "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
             "PENSTOCK_SNAPSHOT_INTERVAL_S": str(SNAPSHOT_INTERVAL_S),
             "PENSTOCK_FAULTS_PROBE": str(self._probe(name)),
-            "PYTHONPATH": os.pathsep.join((str(ROOT / "faults" / "hook"), str(ROOT))),
+            "PYTHONPATH": os.pathsep.join(
+                (str(ROOT / "faults" / "hook"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")]))
+            ),
+            **self.terms.environment,
         }
         if self.terms.plant and self.terms.plant_in in {"", name}:
             environment["PENSTOCK_FAULTS_PLANT"] = self.terms.plant
@@ -198,10 +207,16 @@ class World:
         """Have the session end: cancel, close, and wait until everything is recorded."""
         if not self.watch.over:
             await self.log.publish_command(command("stop", "operator", by="faults"))
-        deadline = time.monotonic() + 90
+        await self.ended(90)
+
+    async def ended(self, timeout_s: float) -> None:
+        """Wait until the session has ended and everything is recorded."""
+        deadline = time.monotonic() + timeout_s
         while not self.watch.over:
+            if alarm := self._gone():
+                raise Unexpected(alarm)
             if time.monotonic() > deadline:
-                raise Unexpected(f"the session did not end within 90 s; {self.state()}")
+                raise Unexpected(f"the session did not end within {timeout_s:.0f} s; {self.state()}")
             await asyncio.sleep(0.1)
         if "recorder" in self.names:
             await self._recorded(deadline)
@@ -254,7 +269,8 @@ class World:
         self._specs[name].environment.pop(VARIABLE, None)
         if code == -signal.SIGKILL:
             now, sequence = time.monotonic(), self.watch.sequence
-            self.strikes.add(Strike(name, self.row, now, sequence, unconfirmed(self._probe(name))))
+            made = unconfirmed(self._probe(name))
+            self.strikes.add(Strike(name, self.row, now, sequence, made, self.fault))
 
     async def rested(self, name: str, more: int = 1) -> None:
         """Wait until a service may die so often more without the supervisor giving up on it."""
