@@ -11,7 +11,7 @@ from typing import Any
 from penstock_contracts.control import Session
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
-from penstock_runtime.errors import Halt, RuntimeFailure
+from penstock_runtime.errors import Halt, RuntimeFailure, Unavailable
 from penstock_runtime.log import Log, StreamLimits
 from penstock_runtime.version import code_hash
 from penstock_runtime.witness import Witness, keep
@@ -28,7 +28,7 @@ from penstock.launch.operator import Operator, Wish
 from penstock.launch.paths import Running, SessionRecord
 from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
 from penstock.launch.servers import Servers
-from penstock.launch.supervisor import Supervisor, service_spec
+from penstock.launch.supervisor import QUICK_FAILURES_MAX, Supervisor, service_spec
 from penstock.launch.telling import Telling
 from penstock.launch.view import SessionView
 from penstock.launch.watch import (
@@ -39,6 +39,10 @@ from penstock.launch.watch import (
     until_recorded,
     until_service_ends,
 )
+
+END_SEEN_S = 2.0
+"""How long the end that ingest has written may take to be seen here."""
+RETRY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class SessionRun:
     _operator: Operator = field(default_factory=Operator)
     _notes: Notes = field(init=False)
     _telling: Telling = field(init=False)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._notes = Notes(self.view.say)
@@ -123,8 +128,8 @@ class SessionRun:
         """Trade until the session's end; False when the operator wanted it drained."""
         self._telling.phase = "running"
         work: dict[str, Coroutine[Any, Any, Any]] = {
-            "end": until_end(log),
-            "died": until_service_ends(supervisor, self.plan.folder, self.view),
+            "end": self._until_end(log),
+            "died": until_service_ends(supervisor, self.plan.folder, self._notes),
             "wish": self._until_wish(log),
             "database": self._projections(servers, supervisor),
             "log server": servers.gone(),
@@ -161,6 +166,20 @@ class SessionRun:
         if wish is not Wish.DRAIN:
             raise Interrupted(f"stopped at once; left open: {self._telling.left_open()}")
 
+    async def _until_end(self, log: Log) -> None:
+        await until_end(log)
+        self._ended.set()
+
+    async def _over(self) -> bool:
+        """Whether the session is over, now that ingest has ended: it wrote so a moment ago."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SEEN_S):
+                await self._ended.wait()
+        return self._ended.is_set()
+
+    async def _is_over(self) -> bool:
+        return self._ended.is_set()
+
     async def _until_wish(self, log: Log) -> Wish:
         while True:
             wish = await self._operator.wishes.get()
@@ -168,7 +187,19 @@ class SessionRun:
             if wish is not Wish.FLATTEN:
                 return wish
             self._telling.phase = "stopping"
-            await log.publish_command(command("stop", "operator", by="launcher"))
+            await self._give_stop(log)
+
+    async def _give_stop(self, log: Log) -> None:
+        """Write the stop as soon as the log takes it."""
+        while True:
+            try:
+                await log.publish_command(command("stop", "operator", by="launcher"))
+                return self._notes.end("stop", "the log has taken the stop")
+            except Unavailable as error:
+                self._notes.begin(
+                    "stop", f"the session cannot be ended yet: {error}; Ctrl-C again stops at once"
+                )
+                await asyncio.sleep(RETRY_S)
 
     async def _projections(self, servers: Servers, supervisor: Supervisor) -> None:
         """Recorder and api, once there is a database; trading does not wait for it."""
@@ -192,7 +223,15 @@ class SessionRun:
             "PENSTOCK_WITNESS_DIR": str(self.plan.folder.path),
             "PENSTOCK_STANDBY": str(name.endswith(STANDBY)).lower(),
         }
-        return service_spec(module, name, environment, self.plan.folder.logs)
+        ends = name in {"ingest", "fused"}
+        return service_spec(
+            module,
+            name,
+            environment,
+            self.plan.folder.logs,
+            failures_max=None if name in PROJECTIONS else QUICK_FAILURES_MAX,
+            over=self._over if ends else self._is_over,
+        )
 
     def _prepare(self) -> SessionRecord:
         plan, folder = self.plan, self.plan.folder

@@ -3,14 +3,15 @@
 A service that says by its exit code that a restart would be wrong (0, and the codes of
 `penstock_runtime.errors.NO_RESTART_CODES`) is not started again. Any other death, a SIGKILL included, is
 repaired by the log: the service restores its snapshot and goes on. Deaths soon after the start are counted;
-after `QUICK_FAILURES_MAX` of them in a row the supervisor gives up.
+after `QUICK_FAILURES_MAX` of them in a row the supervisor gives up, unless trading does not need the service.
+One that drained although nobody here asked it to is started again as long as the session is not over.
 """
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,10 @@ class ServiceSpec:
     environment: dict[str, str]
     output: Path
     """File for what it writes to standard output and error."""
+    failures_max: int | None = QUICK_FAILURES_MAX
+    """Quick deaths in a row after which it is given up; None: never."""
+    over: Callable[[], Awaitable[bool]] | None = None
+    """Asked when it ended with code 0: whether the session is over. None: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,11 @@ class Service:
             assert self._process is not None
             started = clock.time()
             code = await self._process.wait()
-            if self._stopping or code in NO_RESTART_CODES:
+            if self._stopping or not await self._again(code):
                 self.ended = Ended(self.spec.name, code)
                 return
             quick_failures = quick_failures + 1 if clock.time() - started < QUICK_S else 0
-            if quick_failures >= QUICK_FAILURES_MAX:
+            if self.spec.failures_max is not None and quick_failures >= self.spec.failures_max:
                 self.ended = Ended(self.spec.name, code, gave_up=True)
                 return
             self.restarts += 1
@@ -132,6 +137,12 @@ class Service:
                 return
             if self._stopping:  # asked to stop while it was being started
                 self._signal(signal.SIGTERM)
+
+    async def _again(self, code: int) -> bool:
+        """Whether to start it again after it ended with this code."""
+        if code == 0 and self.spec.over is not None:
+            return not await self.spec.over()
+        return code not in NO_RESTART_CODES
 
 
 class Supervisor:
@@ -172,7 +183,16 @@ class Supervisor:
         return sum(each.restarts for each in self.services.values())
 
 
-def service_spec(module: str, name: str, environment: dict[str, str], logs: Path) -> ServiceSpec:
+def service_spec(
+    module: str,
+    name: str,
+    environment: dict[str, str],
+    logs: Path,
+    *,
+    failures_max: int | None = QUICK_FAILURES_MAX,
+    over: Callable[[], Awaitable[bool]] | None = None,
+) -> ServiceSpec:
     """The service that a module runs, with the environment of this process and what it is to know."""
     whole = {**os.environ, **environment, "PENSTOCK_LOG_FILE": str(logs / f"{name}.jsonl")}
-    return ServiceSpec(name, (sys.executable, "-m", module), whole, logs / f"{name}.out")
+    command = (sys.executable, "-m", module)
+    return ServiceSpec(name, command, whole, logs / f"{name}.out", failures_max, over)

@@ -7,18 +7,23 @@ from pathlib import Path
 
 from penstock_contracts.control import Session
 from penstock_kernel.topology import PLACES, STAGES
+from penstock_runtime.asking import answer
+from penstock_runtime.errors import Unavailable
 from penstock_runtime.log import Log
 
 from penstock.errors import CannotRun, ServiceHalted
-from penstock.launch.commands import command
+from penstock.launch.advice import advice
+from penstock.launch.commands import UNTIL_READ_S, command
 from penstock.launch.figures import Figures
 from penstock.launch.health import Board
+from penstock.launch.notes import Notes
 from penstock.launch.paths import SessionFolder
-from penstock.launch.plan import PROJECTIONS, Plan
+from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
 from penstock.launch.supervisor import Ended, Supervisor
-from penstock.launch.view import SessionView
 
 LOOK_S = 1.0
+HALTING = frozenset({"risk", "execution", "fused"})
+"""When one of these stays down at 1x, the session is left halted."""
 RECORDED_TIMEOUT_S = 60.0
 ANSWERED_TIMEOUT_S = 8.0
 ANSWERED_LOOK_S = 0.1
@@ -39,15 +44,19 @@ async def until_end(log: Log) -> Session:
         await reader.stop()
 
 
-async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, view: SessionView) -> Ended:
-    """The first trading service that ends for good. Recorder and api are projections: that is only said."""
+async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, notes: Notes) -> Ended:
+    """The first trading service that ends for good.
+
+    Recorder and api are projections, and a stage of which another copy lives trades on: that is only noted.
+    """
     while True:
         ended = await supervisor.first_end()
-        if ended.service in PROJECTIONS:
+        if ended.service in PROJECTIONS or (ended.gave_up and _has_copy(supervisor, ended.service)):
             supervisor.services.pop(ended.service)
-            view.say(
-                f"{ended.service} is gone (exit code {ended.code}): {last_words(folder, ended.service)}",
-                "red",
+            notes.begin(
+                ended.service,
+                f"{ended.service} is gone (exit code {ended.code}) and trading goes on without it: "
+                f"{last_words(folder, ended.service)}; `penstock down` and `up` start it again",
             )
         elif ended.service:
             return ended
@@ -57,16 +66,19 @@ async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, view
 
 async def until_answered(log: Log) -> bool:
     """Wait until every stage has ended the last interval that ingest wrote, so that no tail is left unread;
-    False when one does not in time.
+    False when one does not in time, or the log does not answer.
     """
-    mark = await log.last_of("md", "mark")
-    last = mark.ts if mark is not None else 0
     deadline = time.monotonic() + ANSWERED_TIMEOUT_S
-    while time.monotonic() < deadline:
-        done = [await log.last_of(PLACES[each].family, "done") for each in STAGES]
-        if all(each is not None and each.ts >= last for each in done):
-            return True
-        await asyncio.sleep(ANSWERED_LOOK_S)
+    try:
+        mark = await answer(log.last_of("md", "mark"))
+        last = mark.ts if mark is not None else 0
+        while time.monotonic() < deadline:
+            done = [await answer(log.last_of(PLACES[each].family, "done")) for each in STAGES]
+            if all(each is not None and each.ts >= last for each in done):
+                return True
+            await asyncio.sleep(ANSWERED_LOOK_S)
+    except Unavailable:
+        pass  # it is away, or full: what is left unread is read at the next start
     return False
 
 
@@ -86,15 +98,34 @@ async def until_recorded(log: Log, board: Board, supervisor: Supervisor) -> bool
     return False
 
 
+def _has_copy(supervisor: Supervisor, service: str) -> bool:
+    """Whether the other copy of a service lives."""
+    other = service.removesuffix(STANDBY) if service.endswith(STANDBY) else service + STANDBY
+    copy = supervisor.services.get(other)
+    return copy is not None and copy.ended is None
+
+
 async def died(log: Log, plan: Plan, ended: Ended, open_now: str) -> None:
     """A trading service ended for good: say why and what is left open. Always raises."""
     why = last_words(plan.folder, ended.service)
-    hint = f"its log is {plan.folder.logs / ended.service}.jsonl; left open: {open_now}"
+    file = plan.folder.logs / f"{ended.service}.jsonl"
+    hint = f"left open: {open_now}; {advice(file, ended.code)}; its log is {file}"
+    if plan.session.realtime and ended.service.removesuffix(STANDBY) in HALTING:
+        hint = f"{await _leave_halted(log, plan, ended.service)}; {hint}"
     if not ended.gave_up:
         raise ServiceHalted(f"{ended.service} stopped for good (exit code {ended.code}): {why}", hint=hint)
-    if plan.session.realtime and ended.service in {"risk", "execution", "fused"}:
-        await log.publish_command(command("halt", f"{ended.service} stays down", by="launcher"))
     raise CannotRun(f"{ended.service} died too often in a row (exit code {ended.code}): {why}", hint=hint)
+
+
+async def _leave_halted(log: Log, plan: Plan, service: str) -> str:
+    """Have the session find itself halted when it goes on; returns what is said of it."""
+    reason = f"{service} stays down"
+    try:
+        await log.publish_command(command("halt", reason, by="launcher", expires_s=UNTIL_READ_S))
+    except Unavailable:  # then the way that needs nothing but a file system
+        plan.data_dir.kill_file.write_text(f"{reason}\n", encoding="utf-8")
+        return f"it goes on halted: remove {plan.data_dir.kill_file}, then `penstock resume --reason …`"
+    return "it goes on halted, until `penstock resume --reason …`"
 
 
 def last_words(folder: SessionFolder, service: str) -> str:
@@ -118,6 +149,8 @@ def left_open(figures: Figures) -> str:
 
 def restart_text(service: str, code: int) -> str:
     """What is said when a service is started again."""
+    if code == 0:
+        return f"{service} was asked to end, drained, and is started again"
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     return f"{service} ended {how} and is started again"
 

@@ -9,7 +9,8 @@ from penstock.commands.updown import _arguments
 from penstock.main import app, run, with_resume_value
 
 COMMANDS = [
-    "paper", "up", "down", "status", "logs", "halt", "resume", "flatten", "doctor", "validate", "verify",
+    "paper", "up", "down", "status", "logs", "restart", "halt", "resume", "flatten", "doctor", "validate",
+    "verify",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Processes that die are started again, unless they say that it would be wrong, or die too often."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from penstock.launch import supervisor
+from penstock.launch.advice import advice
 from penstock.launch.supervisor import Ended, Service, ServiceSpec, Supervisor
 from penstock.launch.watch import restart_text
 
@@ -110,6 +112,41 @@ asyncio.run(main())
     )
 
 
+@pytest.mark.parametrize(("over", "expected"), [(False, 2), (True, 1)])
+async def test_a_service_that_drained_by_itself_is_started_again_unless_the_session_is_over(
+    tmp_path: Path, over: bool, expected: int
+) -> None:
+    async def is_over() -> bool:
+        return over
+
+    first = "import time; time.sleep(60 * (len(open('starts').readlines()) > 1))"
+    made = dataclasses.replace(spec(tmp_path, first), over=is_over)
+    service = Service(made, lambda *_: None)
+    await service.start()
+    await until(lambda: starts(tmp_path) == expected)
+    await until(lambda: (service.ended is not None) is over)
+    await service.stop()
+
+
+async def test_a_service_that_trading_does_not_need_is_never_given_up(tmp_path: Path) -> None:
+    made = dataclasses.replace(spec(tmp_path, "raise SystemExit(3)"), failures_max=None)
+    service = Service(made, lambda *_: None)
+    await service.start()
+    await until(lambda: starts(tmp_path) > supervisor.QUICK_FAILURES_MAX + 1)
+    assert service.ended is None
+    await service.stop()
+
+
+def test_what_to_do_is_told_by_the_last_error_and_else_by_the_exit_code(tmp_path: Path) -> None:
+    file = tmp_path / "risk.jsonl"
+    assert "killed from outside" in advice(file, -9)
+    file.write_text('{"event": "stopped", "kind": "UnreadableHalt", "error": "…"}\n')
+    assert "`penstock dlq list`" in advice(file, 70)
+    file.write_text('{"event": "live"}\n')
+    assert "`penstock up` goes on" in advice(file, 70)
+
+
 def test_a_restart_says_how_the_service_ended() -> None:
     assert restart_text("risk", -9) == "risk ended by SIGKILL and is started again"
+    assert restart_text("risk", 0) == "risk was asked to end, drained, and is started again"
     assert restart_text("risk", 75) == "risk ended with exit code 75 and is started again"
