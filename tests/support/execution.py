@@ -75,10 +75,42 @@ def order(number: int = 1, ms: float = 100, **changes: Any) -> OrderApproved:
         "reference_price": Decimal(100),
         **changes,
     }
-    for name in ("quantity", "limit_price"):
-        if name in values:
+    for name in ("quantity", "limit_price", "stop_price", "trail", "replaces_left"):
+        if values.get(name) is not None:
             values[name] = Decimal(values[name])
     return OrderApproved(**values)
+
+
+def stop(number: int = 1, ms: float = 100, **changes: Any) -> OrderApproved:
+    """A stop, or a stop-limit where there is a limit price."""
+    kind = OrderType.STOP_LIMIT if "limit_price" in changes else OrderType.STOP
+    return order(number, ms, type=kind, **changes)
+
+
+def bracket(
+    entry: OrderApproved,
+    stop_loss: str | None = None,
+    take_profit: str | None = None,
+    trail: str | None = None,
+) -> list[OrderApproved]:
+    """An entry with a stop and a target, numbered after it, of which one cancels the other."""
+    common: dict[str, Any] = {
+        "ms": entry.ts / MS,
+        "side": Side.SELL if entry.side is Side.BUY else Side.BUY,
+        "quantity": entry.quantity,
+        "parent_id": entry.order_id,
+        "group_id": f"g-{entry.order_id}",
+        "reduce_only": True,
+    }
+    orders = [entry]
+    if trail is not None:
+        kind: dict[str, Any] = {"type": OrderType.TRAILING_STOP, "trail": trail, "stop_price": stop_loss}
+        orders.append(order(entry.ordinal + 1, **kind, **common))
+    elif stop_loss is not None:
+        orders.append(stop(entry.ordinal + 1, stop_price=stop_loss, **common))
+    if take_profit is not None:
+        orders.append(order(entry.ordinal + 2, limit_price=take_profit, **common))
+    return orders
 
 
 def ioc(number: int = 1, ms: float = 100, **changes: Any) -> OrderApproved:

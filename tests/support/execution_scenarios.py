@@ -1,7 +1,7 @@
 """Random histories of two instruments, and ways to present one to a stage that must not matter."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from penstock_contracts.base import Message
 from penstock_contracts.market import InstrumentStatus
 from penstock_contracts.orders import CancelRequested, OrderApproved
-from penstock_contracts.types import MarketStatus, Side, TimeInForce
+from penstock_contracts.types import MarketStatus, OrderType, Side, TimeInForce
 from penstock_execution.stage import ExecutionStage
-from support.execution import MS, bars, instrument, mark, order, stage, trades
+from support.execution import MS, bars, bracket, instrument, mark, order, stage, trades
 
 KEYS = ("a-usdt.test", "b-usdt.test")
 INTERVALS = 12
@@ -42,7 +42,7 @@ class Scenario:
                     order_id=made.order_id, strategy="one", instrument=made.instrument, ts=ts, reason="ended"
                 )
                 for _, made in self.orders
-                if made.limit_price is not None
+                if made.type is not OrderType.MARKET
             ]
         return decided
 
@@ -145,20 +145,66 @@ def bar_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     return rows
 
 
+_FORCES = (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
+_TYPES = (
+    OrderType.MARKET,
+    OrderType.LIMIT,
+    OrderType.LIMIT,
+    OrderType.STOP,
+    OrderType.STOP_LIMIT,
+    OrderType.TAKE_PROFIT,
+    OrderType.TRAILING_STOP,
+)
+_LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+
 @st.composite
 def order_at(draw: st.DrawFn, number: int) -> tuple[int, OrderApproved]:
     interval = draw(st.integers(0, INTERVALS - 1))
-    limit = draw(st.one_of(st.none(), _PRICES))
+    ms = draw(st.integers(mark_ms(interval - 1) + 1, mark_ms(interval)))
+    kind = draw(st.sampled_from(_TYPES))
+    force = draw(st.sampled_from(_FORCES))
+    post_only = kind is OrderType.LIMIT and force is TimeInForce.GTC and draw(st.booleans())
     made = order(
         number,
-        ms=draw(st.integers(mark_ms(interval - 1) + 1, mark_ms(interval))),
+        ms=ms,
         instrument=draw(st.sampled_from(KEYS)),
         side=draw(st.sampled_from(Side)),
         quantity=draw(_SIZES),
-        time_in_force=draw(st.sampled_from([TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC])),
-        **({} if limit is None else {"limit_price": limit}),
+        type=kind,
+        limit_price=draw(_PRICES) if kind in _LIMITED else None,
+        stop_price=draw(_PRICES) if kind not in (OrderType.MARKET, OrderType.LIMIT) else None,
+        trail=draw(st.sampled_from(["0.5", "1.25"])) if kind is OrderType.TRAILING_STOP else None,
+        time_in_force=force,
+        expire_at=(ms + draw(st.integers(1, 500))) * MS if force is TimeInForce.GTD else None,
+        post_only=post_only,
+        reduce_only=draw(st.integers(0, 3)) == 0,
     )
     return interval, made
+
+
+@st.composite
+def orders_at(draw: st.DrawFn, number: int) -> list[tuple[int, OrderApproved]]:
+    """An order, now and then with a bracket, or with another one that is to take its place."""
+    interval, made = draw(order_at(number))
+    then = draw(st.sampled_from(["nothing", "nothing", "bracket", "replaced"]))
+    if then == "bracket":
+        made = replace(made, reduce_only=False)
+        sign = made.side.sign
+        prices = sorted([str(draw(_PRICES)), str(draw(_PRICES))], key=lambda price: sign * Decimal(price))
+        trail = draw(st.sampled_from([None, "0.75"]))
+        return [(interval, each) for each in bracket(made, prices[0], prices[1], trail)]
+    if then == "replaced":
+        later = draw(st.integers(interval, INTERVALS - 1))
+        other = replace(
+            made,
+            order_id=f"o-{number + 1}", client_order_id=f"o-{number + 1}", ordinal=number + 1,
+            ts=mark_ms(later) * MS, quantity=draw(_SIZES), time_in_force=TimeInForce.GTC, expire_at=None,
+            replaces=made.order_id, replaces_left=made.quantity,
+            limit_price=made.limit_price and draw(st.sampled_from([made.limit_price, Decimal(99)])),
+        )  # fmt: skip
+        return [(interval, made), (later, other)]
+    return [(interval, made)]
 
 
 @st.composite
@@ -166,7 +212,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """Trades or bars of both instruments, a few orders, some cancels, now and then a halt."""
     kind = draw(st.sampled_from(["trade", "bar"]))
     rows = {key: draw(trade_rows() if kind == "trade" else bar_rows()) for key in KEYS}
-    orders = [draw(order_at(number)) for number in range(1, draw(st.integers(1, 6)) + 1)]
+    count = draw(st.integers(1, 6))
+    orders = [each for number in range(count) for each in draw(orders_at(1 + 3 * number))]
     cancels = []
     for interval, made in orders:
         if draw(st.integers(0, 3)) == 0:

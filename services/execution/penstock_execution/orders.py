@@ -9,7 +9,7 @@ from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSub
 from penstock_kernel.ids import make_id
 
 from penstock_execution.paper.state import Answer
-from penstock_execution.states import Event, Lifecycle, Marker
+from penstock_execution.states import TRANSITIONS, Event, Lifecycle, Marker
 
 
 @dataclass(slots=True)
@@ -38,6 +38,15 @@ class TrackedOrder:
     def cancel_requested(self, request: CancelRequested) -> OrderChanged:
         """Say that a cancel is on its way."""
         return self._changed(Event.CANCEL_REQUEST, request.ts, request.reason)
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether another order may be asked to take its place."""
+        return Event.REPLACE_REQUEST in TRANSITIONS[self.lifecycle.state]
+
+    def replace_requested(self, by: OrderApproved) -> OrderChanged:
+        """Say that another order is on its way to take its place."""
+        return self._changed(Event.REPLACE_REQUEST, by.ts, f"replaced by {by.order_id}")
 
     def answered(self, answer: Answer, session_id: str) -> Message:
         """Say what the venue answered."""
@@ -102,8 +111,8 @@ class TrackedOrder:
         return state
 
 
-def blocked(approval: OrderApproved, rule: str) -> OrderChanged:
-    """Say that the guard kept an order back: the first and last message about it, for it was never sent."""
+def blocked(approval: OrderApproved, reason: str) -> OrderChanged:
+    """Say that an order was kept back: the first and last message about it, for it was never sent."""
     return OrderChanged(
         order_id=approval.order_id,
         strategy=approval.strategy,
@@ -112,5 +121,5 @@ def blocked(approval: OrderApproved, rule: str) -> OrderChanged:
         ts=approval.ts,
         from_state=OrderState.IN_FLIGHT,
         to_state=OrderState.REJECTED,
-        reason=f"guard:{rule}",
+        reason=reason,
     )

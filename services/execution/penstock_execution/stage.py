@@ -28,7 +28,7 @@ from penstock_execution.guard import Guard, GuardState
 from penstock_execution.orders import TrackedOrder, blocked
 from penstock_execution.paper.state import PaperState
 from penstock_execution.paper.venue import PaperVenue
-from penstock_execution.states import TRANSITIONS
+from penstock_execution.states import TRANSITIONS, Event
 
 
 @dataclass(slots=True)
@@ -93,6 +93,8 @@ class ExecutionStage:
         self._venue.pass_time(end.start, end.ts, end.ended)
         outputs = []
         for answer in self._venue.take_answers(end.ts):
+            if answer.event is Event.REPLACE_REJECT and answer.order_id not in state.orders:
+                continue  # a bar filled it before the refusal: there is nothing left to go back to
             order = state.orders[answer.order_id]
             message = order.answered(answer, state.session_id)
             if not TRANSITIONS[order.lifecycle.state]:
@@ -164,13 +166,19 @@ class ExecutionStage:
         )
         if rule:
             state.blocked += 1
-            return (blocked(approval, rule),)
+            return (blocked(approval, f"guard:{rule}"),)
+        told: list[Message] = []
+        if approval.replaces is not None:
+            replaced = state.orders.get(approval.replaces)
+            if replaced is None or not replaced.replaceable:
+                return (blocked(approval, "the order to replace does not work"),)
+            told.append(replaced.replace_requested(approval))
         ts_effect = max(approval.ts + self.config.paper.submit_latency_ns, state.mark)
         order = state.orders[approval.order_id] = TrackedOrder(approval)
         state.submitted += 1
-        message = order.submitted(ts_effect)
+        told.append(order.submitted(ts_effect))
         self._venue.submit(approval, ts_effect)
-        return (message,)
+        return told
 
     def _cancel(self, request: CancelRequested) -> Outputs:
         order = self._state.orders.get(request.order_id)

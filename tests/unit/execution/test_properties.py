@@ -69,7 +69,7 @@ def test_no_fill_comes_before_its_effect_or_after_its_cancel_or_beats_what_it_ma
     cancels = {
         each.order_id: each.ts
         for each in told
-        if type(each) is OrderChanged and each.to_state is OrderState.CANCELLED and each.reason != "ioc"
+        if type(each) is OrderChanged and each.to_state in (OrderState.CANCELLED, OrderState.EXPIRED)
     }
     for fill in (message for message in told if type(message) is Fill):
         made = orders[fill.order_id]
@@ -85,7 +85,7 @@ def _within_limit(made: OrderApproved, fill: Fill) -> None:
         assert sign * (fill.price - made.limit_price) <= 0
     if fill.liquidity is Liquidity.MAKER:
         assert made.limit_price is not None
-        assert made.time_in_force is TimeInForce.GTC
+        assert made.time_in_force not in (TimeInForce.IOC, TimeInForce.FOK)
     rate = Decimal("0.0002") if fill.liquidity is Liquidity.MAKER else Decimal("0.0005")
     assert fill.fee == fill.price * fill.quantity * rate
 

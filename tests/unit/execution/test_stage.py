@@ -120,13 +120,21 @@ def test_every_nth_order_is_rejected_where_that_is_set() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"type": OrderType.STOP}, "no stop orders"),
-        ({"time_in_force": TimeInForce.FOK}, "no fok orders"),
-        ({"limit_price": "99", "post_only": True}, "no post-only orders"),
+        ({"type": OrderType.STOP}, "a stop order without a stop price"),
+        ({"type": OrderType.TAKE_PROFIT}, "a take_profit order without a stop price"),
+        ({"type": OrderType.STOP_LIMIT, "stop_price": "99"}, "without a limit price"),
+        ({"type": OrderType.TRAILING_STOP, "stop_price": "99"}, "without a trail"),
         ({"type": OrderType.LIMIT}, "without a limit price"),
+        ({"time_in_force": TimeInForce.GTD}, "does not say when"),
+        ({"time_in_force": TimeInForce.GTD, "expire_at": 120 * MS}, "has expired"),
+        ({"post_only": True}, "must be a limit that may rest"),
+        ({"limit_price": "99", "post_only": True, "time_in_force": TimeInForce.IOC}, "may rest"),
+        ({"parent_id": "o-9"}, "its parent does not work"),
+        ({"reduce_only": True}, "nothing to reduce"),
+        ({"algo": "twap"}, "no algo orders"),
     ],
 )
-def test_what_the_paper_venue_cannot_do_it_rejects(changes: dict[str, object], reason: str) -> None:
+def test_what_cannot_be_an_order_is_rejected(changes: dict[str, object], reason: str) -> None:
     (rejected,) = warm().give(order(**changes)).until(200).of(OrderChanged)
     assert rejected.to_state is OrderState.REJECTED
     assert reason in rejected.reason

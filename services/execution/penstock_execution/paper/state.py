@@ -18,17 +18,44 @@ class VenueOrder:
     order_id: str
     arrival: int
     """Counts the orders sent to the venue, from 1: time priority between equal effect times."""
+    strategy: str
     sign: int
     """+1 buy, -1 sell."""
     limit: Decimal | None
     """None: at market."""
     immediate: bool
-    """IOC: what the first datum after its effect does not fill is cancelled."""
+    """IOC or FOK: what the first datum after its effect, or its trigger, does not fill is cancelled."""
     left: Decimal
     ts_effect: int
     """A datum stamped later can fill it, ns."""
+    whole: bool = False
+    """FOK: all of it at once, or nothing."""
+    post_only: bool = False
+    reduce_only: bool = False
+    """Fills only what brings its strategy's position nearer to zero."""
+    waiting: bool = False
+    """For its trigger; from then on it is the market or limit order that `limit` says."""
+    trigger: Decimal | None = None
+    """The price that it waits for; None for a trailing stop that saw no datum yet."""
+    trigger_sign: int = 0
+    """+1: triggered at that price or above, -1: or below."""
+    trail: Decimal | None = None
+    """Distance at which the trigger follows the price."""
+    arrived: bool = True
+    """False: what the market is like at its effect decides whether it is accepted."""
+    parent: str = ""
+    """The order on whose first fill it depends."""
+    held: bool = False
+    """Accepted, but its parent has no fill yet: nothing fills or triggers it."""
+    group: str = ""
+    ceded: Decimal = Decimal(0)
+    """Filled by others of its group: so much less of it can fill."""
+    replaces: str = ""
+    replaces_left: Decimal | None = None
     ts_cancel: int = NEVER
     """A datum stamped later cannot fill it any more, ns."""
+    expires: bool = False
+    """What happens then is that it expires; else it is cancelled."""
     cancel_reason: str = ""
     resting: bool = False
     """A limit that could not take, and therefore rests from then on."""
@@ -77,6 +104,8 @@ class Market:
     """Sizes of the last trades, scaled: they estimate the queue."""
     sizes_scale: int = 0
     orders: list[VenueOrder] = field(default_factory=list)
+    positions: dict[str, Decimal] = field(default_factory=dict)
+    """Signed sum of the fills, by strategy: what reduce-only orders may reduce."""
 
     @property
     def price(self) -> Decimal | None:

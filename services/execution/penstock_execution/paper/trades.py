@@ -1,20 +1,21 @@
 """Matching against trades."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
-from typing import Any, Literal
+from typing import Literal
 
-from numpy.typing import NDArray
 from penstock_contracts.columns import I64
 from penstock_contracts.market import TradeBatch
 from penstock_contracts.types import Liquidity
 from penstock_kernel.money import ZERO, from_scaled
 
 from penstock_execution.config import QUEUE_TRADES_DEFAULT, PaperConfig
-from penstock_execution.paper.matching import Claim, Offer
+from penstock_execution.paper.entry import follow_price, triggered_by
+from penstock_execution.paper.matching import Claim, Offer, Opened
 from penstock_execution.paper.pricing import taking_price
-from penstock_execution.paper.scan import first_candidate
+from penstock_execution.paper.scan import Hits, first_candidate, seen_rows, trailed_rows
 from penstock_execution.paper.state import Market, VenueOrder
 
 
@@ -24,19 +25,20 @@ class TradeMatcher:
 
     config: PaperConfig
     kind: Literal["trade"] = "trade"
+    triggers_take: bool = False
 
-    def counts(self, _market: Market, _batch: TradeBatch, /) -> bool:
-        """Always: nothing better is matched against yet."""
-        return True
+    def counts(self, market: Market, _batch: TradeBatch, /) -> bool:
+        """Where there are no quotes and no books."""
+        return market.kind in (None, "bar", "trade")
 
     def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
         """See `Matcher`."""
-        return first_candidate(batch, batch.ts_init, batch.ts_init, orders, start, _reached)
+        return first_candidate(batch, batch.ts_init, batch.ts_init, orders, start, _reached, _trailed)
 
     def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those in effect before the trade and not cancelled before it."""
         ts = int(batch.ts_init[row])
-        return [order for order in orders if order.ts_effect < ts <= order.ts_cancel]
+        return [order for order in orders if order.ts_effect < ts <= order.ts_cancel and not order.held]
 
     def offer(self, market: Market, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> Offer:
         """See `Matcher`; what is available is the trade's size."""
@@ -44,6 +46,10 @@ class TradeMatcher:
         size = from_scaled(int(batch.size[row]), batch.size_scale)
         claims = []
         for order in orders:
+            if order.waiting:
+                order.waiting = not triggered_by(order, price)
+                follow_price(order, price)
+                continue
             if not order.resting:
                 if order.limit is None or order.sign * (order.limit - price) > 0:
                     cost = taking_price(price, order.sign, order.limit, self.config)
@@ -57,6 +63,29 @@ class TradeMatcher:
             if claim is not None:
                 claims.append(claim)
         return Offer(claims, price, size)
+
+    def entered(self, _batch: TradeBatch, _row: int, _opened: Sequence[Opened], /) -> list[Claim]:
+        """Nothing: the trade that filled the parent is over."""
+        return []
+
+    def follow(self, batch: TradeBatch, orders: list[VenueOrder], begin: int, end: int) -> None:
+        """See `Matcher`."""
+        for order in orders:
+            if order.waiting and order.trail is not None and not order.held:
+                rows = seen_rows(batch.ts_init, batch.ts_init, order, begin, end)
+                if rows.start < rows.stop:
+                    column = batch.price[rows]
+                    best = column.max() if order.trigger_sign < 0 else column.min()
+                    follow_price(order, from_scaled(int(best), batch.price_scale))
+
+    def last_before(self, market: Market, batch: TradeBatch, row: int) -> Decimal | None:
+        """See `Matcher`."""
+        return from_scaled(int(batch.price[row - 1]), batch.price_scale) if row else market.price
+
+    def rest(self, market: Market, batch: TradeBatch, row: int, order: VenueOrder) -> None:
+        """See `Matcher`."""
+        order.resting = True
+        order.queue = self._queue_ahead(market, batch, row)
 
     def fill_time(self, batch: TradeBatch, row: int, _order: VenueOrder, /) -> int:
         """The trade's."""
@@ -112,7 +141,18 @@ def _resting_claim(order: VenueOrder, price: Decimal, size: Decimal) -> Claim | 
     return Claim(order, order.limit, Liquidity.MAKER, ahead) if ahead < size else None
 
 
-def _reached(batch: TradeBatch, order: VenueOrder, rows: slice) -> NDArray[Any]:
+def _reached(batch: TradeBatch, order: VenueOrder, rows: slice) -> Hits:
+    if order.waiting:
+        assert order.trigger is not None
+        at = order.trigger.scaleb(batch.price_scale)
+        hits: Hits
+        hits = batch.price[rows] >= ceil(at) if order.trigger_sign > 0 else batch.price[rows] <= floor(at)
+        return hits
     assert order.limit is not None
     scaled = order.limit.scaleb(batch.price_scale)
     return batch.price[rows] <= floor(scaled) if order.sign > 0 else batch.price[rows] >= ceil(scaled)
+
+
+def _trailed(batch: TradeBatch, order: VenueOrder, rows: slice) -> Hits:
+    price = batch.price[rows] * -order.trigger_sign
+    return trailed_rows(order, batch.price_scale, price, price, price, price)

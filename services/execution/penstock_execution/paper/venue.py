@@ -1,23 +1,32 @@
 """The paper venue: orders and cancels in, market data past them, answers out."""
 
+from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import BarBatch, TradeBatch
 from penstock_contracts.orders import OrderApproved
-from penstock_contracts.types import NEVER, Liquidity, MarketStatus, OrderType, TimeInForce
+from penstock_contracts.types import NEVER, Liquidity, MarketStatus
 from penstock_kernel.ledger import plain
+from penstock_kernel.money import ZERO
 
 from penstock_execution.config import PaperConfig
 from penstock_execution.paper.bars import BarMatcher
-from penstock_execution.paper.matching import Matcher, Share, shares
+from penstock_execution.paper.entry import order_of, refusal_of
+from penstock_execution.paper.links import (
+    Ending,
+    activated_by,
+    book_fill,
+    ended_by_end,
+    ended_by_fill,
+    inherit,
+    room,
+)
+from penstock_execution.paper.matching import Matcher, Offer, Opened, Share, shares
 from penstock_execution.paper.pricing import fee_of, taking_price
 from penstock_execution.paper.state import Answer, Market, PaperState, VenueOrder
 from penstock_execution.paper.trades import TradeMatcher
 from penstock_execution.states import Event
-
-_TYPES = (OrderType.MARKET, OrderType.LIMIT)
-_TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC)
 
 
 class PaperVenue:
@@ -64,10 +73,7 @@ class PaperVenue:
             self.config.refuse_unsupported(batch.instrument, matcher.kind)
             market.kind = matcher.kind
         if market.orders and market.trading:
-            row = matcher.first_row(batch, market.orders, 0)
-            while row < rows:
-                self._match_row(matcher, market, batch, row)
-                row = matcher.first_row(batch, market.orders, row + 1) if market.orders else rows
+            self._match_rows(matcher, market, batch, rows)
         matcher.remember(market, batch)
 
     def quiet_rows(self, batch: TradeBatch | BarBatch) -> int:
@@ -91,45 +97,33 @@ class PaperVenue:
         """Send an order of a defined instrument; the venue has it from `ts_effect` on."""
         state = self.state
         state.arrivals += 1
-        order = VenueOrder(
-            order_id=approval.order_id,
-            arrival=state.arrivals,
-            sign=approval.side.sign,
-            limit=approval.limit_price if approval.type is OrderType.LIMIT else None,
-            immediate=approval.time_in_force is TimeInForce.IOC,
-            left=approval.quantity,
-            ts_effect=ts_effect,
-        )
-        refusal = self._refusal(approval, state.arrivals)
+        order = order_of(approval, state.arrivals, ts_effect)
+        refusal = self._refusal(approval, order)
         if refusal:
             self._answer(order, Event.REJECT, ts_effect, refusal)
             return
-        self._answer(order, Event.ACCEPT, ts_effect)
+        if order.arrived:
+            self._answer(order, Event.ACCEPT, ts_effect)
         market = state.markets[approval.instrument]
         market.orders.append(order)
         self._orders[order.order_id] = (market, order)
 
-    def _refusal(self, approval: OrderApproved, arrival: int) -> str:
+    def _refusal(self, approval: OrderApproved, order: VenueOrder) -> str:
         every = self.config.reject_every
-        if every and arrival % every == 0:
-            return f"venue: order {arrival} is rejected by reject_every = {every}"
-        if approval.type not in _TYPES:
-            return f"venue: no {approval.type} orders on paper yet"
-        if approval.time_in_force not in _TIMES_IN_FORCE:
-            return f"venue: no {approval.time_in_force} orders on paper yet"
-        if approval.post_only:
-            return "venue: no post-only orders on paper yet"
-        if approval.type is OrderType.LIMIT and approval.limit_price is None:
-            return "venue: a limit order without a limit price"
-        return ""
+        if every and order.arrival % every == 0:
+            return f"venue: order {order.arrival} is rejected by reject_every = {every}"
+        if order.parent and order.parent not in self._orders:
+            return "venue: its parent does not work"
+        return refusal_of(approval, order.ts_effect)
 
     def cancel(self, order_id: str, ts_effect: int, reason: str) -> None:
         """Ask for a cancel, in effect at `ts_effect` but not before the order itself. Too late: no effect."""
         entry = self._orders.get(order_id)
         if entry is not None:
             order = entry[1]
-            order.ts_cancel = max(ts_effect, order.ts_effect)
-            order.cancel_reason = reason
+            ts = max(ts_effect, order.ts_effect)
+            if ts < order.ts_cancel:
+                order.ts_cancel, order.expires, order.cancel_reason = ts, False, reason
 
     # --- Time ----------------------------------------------------------------------------------------
 
@@ -137,27 +131,31 @@ class PaperVenue:
         """All data up to `end` went past: cancels come true, and without further data market orders fill."""
         if ended and self.state.ts_ended is None:
             self.state.ts_ended = start
+        self._arrive_until(end)
         for market, order in list(self._orders.values()):
+            if order.order_id not in self._orders:
+                continue  # it ended because of another one
             if ended and order.ts_effect <= end and self._finish(market, order):
                 continue
             if order.ts_cancel <= end:
-                self._remove(market, order)
-                self._answer(order, Event.CANCEL, order.ts_cancel, order.cancel_reason)
+                event = Event.EXPIRE if order.expires else Event.CANCEL
+                self._end(market, order, event, order.ts_cancel, order.cancel_reason)
 
     def _finish(self, market: Market, order: VenueOrder) -> bool:
         """End an order that would take, for no datum will come any more; whether it was ended."""
         assert self.state.ts_ended is not None
         ts = max(order.ts_effect, self.state.ts_ended, market.ts_last)
         price = market.price
-        if ts > order.ts_cancel or not market.trading or price is None:
+        if ts > order.ts_cancel or not market.trading or price is None or order.waiting or order.held:
             return False
         if order.limit is None:
             cost = taking_price(price, order.sign, None, self.config)
-            self._fill(market, Share(order, cost, Liquidity.TAKER, order.left), ts)
-            return True
+            quantity = room(market, order)
+            if quantity > 0:
+                self._fill(market, Share(order, cost, Liquidity.TAKER, quantity), ts)
+            return quantity > 0
         if order.immediate:
-            self._remove(market, order)
-            self._answer(order, Event.CANCEL, ts, "ioc")
+            self._end(market, order, Event.CANCEL, ts, _unfilled(order))
         return order.immediate
 
     def take_answers(self, until: int) -> list[Answer]:
@@ -187,20 +185,94 @@ class PaperVenue:
             order.order_id: (market, order) for market in state.markets.values() for order in market.orders
         }
 
-    # --- One row -------------------------------------------------------------------------------------
+    # --- Rows ----------------------------------------------------------------------------------------
+
+    def _match_rows(self, matcher: Matcher[Any], market: Market, batch: Any, rows: int) -> None:
+        done, row = 0, matcher.first_row(batch, market.orders, 0)
+        while row < rows:
+            matcher.follow(batch, market.orders, done, row)
+            self._match_row(matcher, market, batch, row)
+            done = row + 1
+            row = matcher.first_row(batch, market.orders, done) if market.orders else rows
+        matcher.follow(batch, market.orders, done, rows)
 
     def _match_row(self, matcher: Matcher[Any], market: Market, batch: Any, row: int) -> None:
         seeing = matcher.seeing(batch, row, market.orders)
+        if not all(order.arrived for order in seeing):
+            late = [order for order in seeing if not order.arrived]
+            for order in sorted(late, key=_in_time):
+                self._arrive(market, order, matcher.last_before(market, batch, row))
+                if order.post_only and order.arrived:
+                    matcher.rest(market, batch, row, order)
+            seeing = matcher.seeing(batch, row, market.orders)
+        untriggered = {order.order_id for order in seeing if order.waiting}
         offer = matcher.offer(market, batch, row, seeing)
-        for share in shares(offer, market.instrument.lot_size):
-            self._fill(market, share, matcher.fill_time(batch, row, share.order))
+        taken, opened = self._share(matcher, market, batch, row, offer)
+        for child, share in opened:
+            # The price that filled its parent shows whether it would take.
+            base = share.price if share.base is None else share.base
+            if child.limit is not None and not child.waiting and child.sign * (child.limit - base) <= 0:
+                matcher.rest(market, batch, row, child)
+        if opened and matcher.triggers_take:
+            claims = matcher.entered(batch, row, opened)
+            left = Offer(claims, offer.reference, offer.available - taken)
+            self._share(matcher, market, batch, row, left)
         for order in seeing:
-            if order.immediate and order.left > 0:
-                self._remove(market, order)
-                self._answer(order, Event.CANCEL, matcher.fill_time(batch, row, order), "ioc")
+            if not order.immediate or order.waiting or order.order_id not in self._orders:
+                continue
+            if matcher.triggers_take or order.order_id not in untriggered:
+                ts = matcher.fill_time(batch, row, order)
+                self._end(market, order, Event.CANCEL, ts, _unfilled(order))
 
-    def _fill(self, market: Market, share: Share, ts: int) -> None:
-        order, price, liquidity, quantity = share
+    def _share(
+        self, matcher: Matcher[Any], market: Market, batch: Any, row: int, offer: Offer
+    ) -> tuple[Decimal, list[Opened]]:
+        """Fill by an offer. Returns the quantity taken, and the orders set to work by a parent's share."""
+        taken, opened = ZERO, []
+        for share in shares(offer, market.instrument.lot_size, lambda order: self._room(market, order)):
+            children = self._fill(market, share, matcher.fill_time(batch, row, share.order))
+            opened += [(child, share) for child in children]
+            taken += share.quantity
+        return taken, opened
+
+    def _room(self, market: Market, order: VenueOrder) -> Decimal:
+        return room(market, order) if order.order_id in self._orders else ZERO
+
+    # --- One order -----------------------------------------------------------------------------------
+
+    def _arrive_until(self, end: int) -> None:
+        """Orders that took effect while no datum came."""
+        late = [order for _, order in self._orders.values() if not order.arrived and order.ts_effect <= end]
+        for order in sorted(late, key=_in_time):
+            market = self._orders[order.order_id][0]
+            self._arrive(market, order, market.price)
+
+    def _arrive(self, market: Market, order: VenueOrder, price: Decimal | None) -> None:
+        """Accept an order or reject it, as the market and our other orders are at its effect."""
+        order.arrived = True
+        entry = self._orders.get(order.replaces)
+        old = entry[1] if entry is not None else None
+        refusal = _too_late(order, old) if order.replaces else ""
+        if not refusal and order.reduce_only and room(market, order) <= 0:
+            refusal = "venue: reduce-only, and there is nothing to reduce"
+        if not refusal and order.post_only and price is not None:
+            assert order.limit is not None
+            if order.sign * (order.limit - price) > 0:
+                refusal = "venue: post-only, and it would take"
+        if refusal:
+            self._end(market, order, Event.REJECT, order.ts_effect, refusal)
+            if old is not None:
+                self._answer(old, Event.REPLACE_REJECT, order.ts_effect, refusal)
+            return
+        if old is not None:
+            inherit(order, old)
+            self._remove(market, old)
+            self._answer(old, Event.REPLACE, order.ts_effect)
+        self._answer(order, Event.ACCEPT, order.ts_effect)
+
+    def _fill(self, market: Market, share: Share, ts: int) -> list[VenueOrder]:
+        """Book a fill. Returns the orders that it sets to work."""
+        order, price, liquidity, quantity = share[:4]
         order.left -= quantity
         answer = self._answer(order, Event.FILL if order.left else Event.FILL_LAST, ts)
         # Without trailing zeros: the scale of the data leaves no trace in a fill.
@@ -210,8 +282,25 @@ class PaperVenue:
         answer.fee_currency = market.instrument.settlement
         answer.liquidity = liquidity
         answer.left = plain(order.left)
+        book_fill(market, order, quantity)
         if not order.left:
             self._remove(market, order)
+        if not market.orders:
+            return []
+        opened = activated_by(market, order, ts)
+        self._end_others(market, ended_by_fill(market, order), ts)
+        return opened
+
+    def _end(self, market: Market, order: VenueOrder, event: Event, ts: int, reason: str) -> None:
+        """It is over without a fill, and so are those that depend on it."""
+        self._remove(market, order)
+        self._answer(order, event, ts, reason)
+        self._end_others(market, ended_by_end(market, order), ts)
+
+    def _end_others(self, market: Market, endings: list[Ending], ts: int) -> None:
+        for order, reason in endings:
+            if order.order_id in self._orders:
+                self._end(market, order, Event.CANCEL, max(ts, order.ts_effect), reason)
 
     def _remove(self, market: Market, order: VenueOrder) -> None:
         market.orders.remove(order)
@@ -230,3 +319,17 @@ class PaperVenue:
         )
         self.state.answers.append(answer)
         return answer
+
+
+def _in_time(order: VenueOrder) -> tuple[int, int]:
+    return order.ts_effect, order.arrival
+
+
+def _too_late(order: VenueOrder, old: VenueOrder | None) -> str:
+    if old is None:
+        return "venue: the order to replace is over"
+    return "" if old.left == order.replaces_left else "venue: the order to replace has filled meanwhile"
+
+
+def _unfilled(order: VenueOrder) -> str:
+    return "fok" if order.whole else "ioc"
