@@ -11,20 +11,7 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
-from penstock.commands import (
-    backtest,
-    config,
-    control,
-    dlq,
-    doctor,
-    new,
-    paper,
-    restart,
-    sessions,
-    updown,
-    validate,
-    verify,
-)
+from penstock.commands import config, control, dlq, doctor, paper, restart, sessions, updown, validate, verify
 from penstock.errors import CONFIG, CommandError
 
 app = typer.Typer(
@@ -52,9 +39,8 @@ def _root(
     """Options of `penstock` itself."""
 
 
-TRADE, RESEARCH, OPERATE, LOOK = "Trade", "Research", "Operate", "Look"
+TRADE, OPERATE, LOOK = "Trade", "Operate", "Look"
 app.command(rich_help_panel=TRADE)(paper.paper)
-app.command(rich_help_panel=RESEARCH)(backtest.backtest)
 app.command(rich_help_panel=TRADE)(updown.up)
 app.command(rich_help_panel=TRADE)(updown.down)
 app.command(rich_help_panel=OPERATE)(restart.restart)
@@ -66,8 +52,6 @@ app.command(rich_help_panel=LOOK)(sessions.logs)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
-app.command("check-strategy", rich_help_panel=TRADE)(new.check)
-app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
