@@ -11,7 +11,19 @@ import typer
 from rich.console import Console
 
 from penstock import __version__
-from penstock.commands import config, control, dlq, doctor, paper, restart, sessions, updown, validate, verify
+from penstock.commands import (
+    backtest,
+    config,
+    control,
+    dlq,
+    doctor,
+    paper,
+    restart,
+    sessions,
+    updown,
+    validate,
+    verify,
+)
 from penstock.errors import CONFIG, CommandError
 
 app = typer.Typer(
@@ -39,8 +51,9 @@ def _root(
     """Options of `penstock` itself."""
 
 
-TRADE, OPERATE, LOOK = "Trade", "Operate", "Look"
+TRADE, RESEARCH, OPERATE, LOOK = "Trade", "Research", "Operate", "Look"
 app.command(rich_help_panel=TRADE)(paper.paper)
+app.command(rich_help_panel=RESEARCH)(backtest.backtest)
 app.command(rich_help_panel=TRADE)(updown.up)
 app.command(rich_help_panel=TRADE)(updown.down)
 app.command(rich_help_panel=OPERATE)(restart.restart)

@@ -51,6 +51,8 @@ class Resolved:
     config_hash: str
     profile: str
     ingest: IngestConfig
+    feeds: tuple[Feed, ...] = ()
+    """The sources, opened: nothing of them was read yet."""
 
 
 def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
@@ -95,7 +97,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         "api": _api(loaded),
         "log": _log(root.log),
     }
-    return Resolved(document, session, config_hash(document), loaded.profile, ingest)
+    return Resolved(document, session, config_hash(document), loaded.profile, ingest, tuple(feeds))
 
 
 def _log(limits: StreamLimits) -> dict[str, Any]:

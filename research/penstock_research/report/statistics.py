@@ -70,16 +70,18 @@ def on_grid(points: Sequence[Point], step: int) -> list[Point]:
     return sampled
 
 
-def equity_statistics(points: Sequence[Point], step: int) -> EquityStatistics:
-    """The statistics of a curve, sampled every `step` ns."""
+def equity_statistics(
+    points: Sequence[Point], step: int, periods_per_year: float | None = None
+) -> EquityStatistics:
+    """The statistics of a curve, sampled every `step` ns; a year has 365 days unless it is said."""
     sampled = on_grid(points, step)
     values = [float(equity) for _, equity in sampled]
-    per_year = YEAR_NS / step
+    per_year = YEAR_NS / step if periods_per_year is None else periods_per_year
     returns = [after / before - 1.0 for before, after in itertools.pairwise(values) if before > 0]
     if len(returns) != max(len(values) - 1, 0):
         returns = []  # equity was zero or less: a return from there is no number
     total = values[-1] / values[0] - 1.0 if returns else None
-    annual = _annual(total, sampled, step)
+    annual = _annual(total, sampled, step, per_year)
     deviation = _deviation(returns)
     downside = (
         math.sqrt(math.fsum(min(each, 0.0) ** 2 for each in returns) / len(returns)) if returns else 0.0
@@ -101,11 +103,11 @@ def equity_statistics(points: Sequence[Point], step: int) -> EquityStatistics:
     )
 
 
-def _annual(total: float | None, sampled: Sequence[Point], step: int) -> float | None:
+def _annual(total: float | None, sampled: Sequence[Point], step: int, per_year: float) -> float | None:
     span = (len(sampled) - 1) * step
     if total is None or span < NS_PER_DAY or total <= -1.0:
         return None
-    exponent = YEAR_NS / span * math.log1p(total)
+    exponent = per_year * step / span * math.log1p(total)
     return math.expm1(exponent) if exponent < 700 else None
 
 
