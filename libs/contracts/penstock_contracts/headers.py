@@ -20,6 +20,8 @@ EPOCH = "penstock-epoch"
 INDEX = "penstock-index"
 CAUSE = "penstock-cause"
 CONFIG = "penstock-config"
+SOURCE_STREAM = "Nats-Stream-Source"
+"""Set by the server on what a stream takes from another: its name, the sequence there, and more."""
 RECEIVED = "penstock-received"
 """Wall time, ns, at which ingest published the datum at the head of the chain; latency counts from it."""
 
@@ -98,6 +100,13 @@ def parse(block: bytes) -> dict[str, str]:
         if colon:
             headers[name.decode("utf-8", "replace")] = value.strip().decode("utf-8", "replace")
     return headers
+
+
+def source_sequence(headers: Mapping[str, str], stream: str) -> int | None:
+    """Where a message that one stream took from another lay in that; None if it did not come from there."""
+    name, _, rest = headers.get(SOURCE_STREAM, "").partition(" ")
+    sequence = rest.partition(" ")[0]
+    return int(sequence) if name.partition(":")[0] == stream and sequence.isdecimal() else None
 
 
 _NUMBER = r"[0-9]{1,18}"

@@ -39,7 +39,12 @@ def run_shell(name: str, build: Build) -> None:
     """Run what `build` makes as this process: connect, start, run, and drain when told to stop."""
 
     async def body(settings: ServiceSettings, stop: asyncio.Event) -> None:
-        log = await Log.connect(settings.nats_url, partition=settings.session.partition, name=name)
+        log = await Log.connect(
+            settings.nats_url,
+            partition=settings.session.partition,
+            name=name,
+            database=settings.postgres_url,
+        )
         service = build(log, settings)
         await service.start()
         watch = asyncio.create_task(_forward(stop, service))

@@ -15,7 +15,9 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Serve until stopped."""
     config = settings.section("api", ApiConfig)
     pool = await open_pool(settings.postgres_url, name=NAME)
-    log = await Log.connect(settings.nats_url, partition=settings.session.partition, name=NAME)
+    log = await Log.connect(
+        settings.nats_url, partition=settings.session.partition, name=NAME, database=settings.postgres_url
+    )
     try:
         await serve(config, log, pool, stop)
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import time
 from collections import deque
 
@@ -21,6 +22,7 @@ from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
+from penstock_runtime.readers import LOOK_S, Readers
 from penstock_runtime.service import surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
@@ -40,6 +42,7 @@ RAW_MAX = 2000
 """Characters of a quarantined row that are kept."""
 _ENDED_MAX = 2000
 """Marks after the data within which everything must be flat."""
+_HALT_EXPIRES_NS = 60_000_000_000
 
 
 class IngestService:
@@ -85,6 +88,7 @@ class IngestService:
         self._stopping = False
         self._anchor: tuple[float, int] | None = None
         self._kill_file = KillFile(settings.data_dir)
+        self._readers = Readers(log)
         self.health = Health("ingest")
 
     async def start(self) -> None:
@@ -103,6 +107,7 @@ class IngestService:
         while not self._own.at_tail:
             self._fold()
             await self._own.wait(0.05)
+        self._readers.begin(self._own.sequence)
         epoch = await self._claim(self._own)
         if self._last is not None or self._released_after:
             self._schedule.resume(self._last, self._released_after)
@@ -126,6 +131,7 @@ class IngestService:
             message = delivered.decode()
             if isinstance(message, Mark):
                 self._last = message
+                self._readers.saw_mark(message.ts, delivered.sequence)
                 self._released_after = {}
                 self._seen_commands.update(each.command_id for each in message.commands)
                 self._ended_marks += message.ended
@@ -144,12 +150,13 @@ class IngestService:
         """Release data and marks until the session's end or `stop`."""
         reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
         ticker = asyncio.create_task(self._tick())
-        for task in (reporter, ticker):
+        watcher = asyncio.create_task(self._watch_readers())
+        for task in (reporter, ticker, watcher):
             task.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._stopping:
                 self._wake.clear()
-                surface(reporter, ticker)
+                surface(reporter, ticker, watcher)
                 self._listen()
                 if self._over():  # before the next mark is written: after it there is always one to wait for
                     await self._finish()
@@ -164,8 +171,8 @@ class IngestService:
                 else:
                     await asyncio.sleep(0)
         finally:
-            reporter.cancel()
-            ticker.cancel()
+            for task in (reporter, ticker, watcher):
+                task.cancel()
 
     def _listen(self) -> None:
         self._read_own()
@@ -215,16 +222,19 @@ class IngestService:
             self._done[producer] = done
             self._done_index[producer] = index
         finished = self._finished()
+        self._readers.answered(finished)
         while self._unfinished and self._unfinished[0] <= finished:
             self._unfinished.popleft()
         self._wake.set()
 
     def _finished(self) -> int:
         """The mark up to which every stage has said `done`."""
-        return min((self._done[each].ts if each in self._done else 0) for each in STAGES)
+        return min(map(self._done_ts, STAGES))
 
     async def _on_progress(self, _subject: str, data: bytes) -> None:
-        self._recorded = max(self._recorded, int(json.loads(data)["mark"]))
+        place = json.loads(data)
+        self._readers.recorded(place["sequence"], place.get("archived"))
+        self._recorded = max(self._recorded, int(place["mark"]))
         while self._unrecorded and self._unrecorded[0] <= self._recorded:
             self._unrecorded.popleft()
         self._wake.set()
@@ -241,7 +251,10 @@ class IngestService:
         return self._release_paced(speed)
 
     def _may_release(self) -> bool:
-        return len(self._unfinished) < _RELEASED_MAX and len(self._unrecorded) < _RECORDED_MAX
+        assert self._own is not None
+        if len(self._unfinished) >= _RELEASED_MAX or len(self._unrecorded) >= _RECORDED_MAX:
+            return False
+        return not self._readers.holds(self._own.sequence)
 
     def _release_burst(self) -> float | None:
         """Several intervals at once: what is written in one go is stored and delivered in one go."""
@@ -322,6 +335,8 @@ class IngestService:
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
         self._last = mark
+        if self._own is not None:  # confirmed up to there: the mark will lie behind it
+            self._readers.saw_mark(mark.ts, self._own.sequence)
         self._unfinished.append(mark.ts)
         self._unrecorded.append(mark.ts)
         self._writer.put(mark, mark.ts, Cause(received_ns=time.time_ns()))
@@ -372,6 +387,23 @@ class IngestService:
                 await self._log.publish_command(command)
             self._wake.set()
 
+    async def _watch_readers(self) -> None:
+        """Say so when a reader falls too far behind; at 1x, where the market does not wait, trading halts."""
+        speed = self._config.speed_factor
+        while True:
+            await asyncio.sleep(LOOK_S)
+            behind = await self._readers.look(lambda: min(STAGES, key=self._done_ts))
+            if not behind:
+                continue
+            _log.error("reader_behind", who=behind)
+            self.health.errors += 1
+            self.health.error = behind
+            if speed is not None and speed <= 1:
+                await self._log.publish_command(_halt(behind))
+
+    def _done_ts(self, stage: str) -> int:
+        return self._done[stage].ts if stage in self._done else 0
+
     def _refresh(self) -> None:
         health = self.health
         last = self._last
@@ -384,3 +416,15 @@ class IngestService:
             "event_start": self._schedule.start,
             "event_end": self._schedule.planned_end,
         }
+
+
+def _halt(why: str) -> Command:
+    now = time.time_ns()
+    return Command(
+        command_id=f"c-{secrets.token_hex(10)}",
+        verb="halt",
+        ts_issued=now,
+        ts_expires=now + _HALT_EXPIRES_NS,
+        by="ingest",
+        reason=why,
+    )

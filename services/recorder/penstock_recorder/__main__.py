@@ -5,6 +5,8 @@ import asyncio
 from penstock_runtime.log import Log
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.store.archive import Archive
+from penstock_runtime.store.archiver import Archiver
 from penstock_runtime.store.cursors import CursorKey
 from penstock_runtime.store.pool import open_pool
 
@@ -18,11 +20,13 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     config = settings.section("recorder", RecorderConfig)
     session = settings.session
     pool = await open_pool(settings.postgres_url, name="recorder")
-    log = await Log.connect(settings.nats_url, partition=session.partition, name="recorder")
+    log = await Log.connect(
+        settings.nats_url, partition=session.partition, name="recorder", database=settings.postgres_url
+    )
     try:
         key = CursorKey(session.session_id, NAME, session.partition)
         database = Database(pool, settings.postgres_url, key, config.retry_interval_ms_max / 1000)
-        await Recorder(log, database, config).run(stop)
+        await Recorder(log, database, config, Archiver(log, Archive(pool))).run(stop)
     finally:
         await log.close()
         pool.terminate()

@@ -15,6 +15,8 @@ from penstock_contracts.errors import UnreadableMessage
 from penstock_runtime.errors import SessionOver, UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from penstock_runtime.service import surface
+from penstock_runtime.store.archiver import Archiver
 from penstock_runtime.store.cursors import CursorMoved, StoredCursor
 
 from penstock_recorder.config import RecorderConfig
@@ -34,10 +36,13 @@ _DRAIN_S = 5.0
 class Recorder:
     """Projects one partition's log into the database, from where it stopped."""
 
-    def __init__(self, log: Log, database: Database, config: RecorderConfig) -> None:
+    def __init__(
+        self, log: Log, database: Database, config: RecorderConfig, archiver: Archiver | None = None
+    ) -> None:
         self._log = log
         self._config = config
         self._database = database
+        self._archiver = archiver
         self._session = database.key.session
         self._committed: StoredCursor | None = None
         self._projection = Projection(self._session)
@@ -57,11 +62,14 @@ class Recorder:
             asyncio.create_task(self._tell_regularly(), name="progress"),
             asyncio.create_task(report_for_ever(self.health, self._log, self._refresh), name="health"),
         ]
+        if self._archiver is not None:
+            reports.append(asyncio.create_task(self._archive(self._archiver), name="archive"))
         working = asyncio.create_task(self._work(stop), name="recorder")
         stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, stopped, *reports}, return_when=asyncio.FIRST_COMPLETED)
             # While the database is away there is nothing to wait for: the log keeps what is not written.
+            surface(*reports)
             async with asyncio.timeout(_DRAIN_S if not working.done() else None):
                 await working
         except TimeoutError:
@@ -72,6 +80,10 @@ class Recorder:
             await asyncio.gather(working, stopped, *reports, return_exceptions=True)
         self.health.state = "stopped"
         await self.health.send(self._log)
+
+    async def _archive(self, archiver: Archiver) -> None:
+        await self._database.prepare()
+        await archiver.run()
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self._database.prepare()
@@ -169,6 +181,8 @@ class Recorder:
     async def _tell(self) -> None:
         if self._committed is not None:
             place = {"mark": self._committed.mark, "sequence": self._committed.sequence}
+            if self._archiver is not None:
+                place["archived"] = self._archiver.place
             await self._log.publish_core(progress_subject(self._log.partition), json.dumps(place).encode())
 
     async def _tell_regularly(self) -> None:
@@ -179,10 +193,13 @@ class Recorder:
     def _refresh(self) -> None:
         committed = self._committed
         self.health.mark = committed.mark if committed else 0
+        if self._archiver is not None and self._archiver.error:
+            self.health.error = self._archiver.error
         self.health.view = {
             "sequence": committed.sequence if committed else 0,
             "rows": self._database.rows,
             "transactions": self._database.transactions,
+            "archived": self._archiver.place if self._archiver is not None else 0,
             "database": "away" if self._database.away else "there",
         }
 

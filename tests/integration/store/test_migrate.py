@@ -10,13 +10,13 @@ from support.store import counts, database
 
 
 async def test_a_second_migration_changes_nothing(postgres_url: str) -> None:
-    assert await migrate(postgres_url) == ("0001-projection",)
+    assert await migrate(postgres_url) == ("0001-projection", "0002-archive")
     assert await migrate(postgres_url) == ()
 
 
 async def test_of_many_at_once_one_migrates_and_the_others_find_it_done(postgres_url: str) -> None:
     applied = await asyncio.gather(*(migrate(postgres_url) for _ in range(5)))
-    assert sorted(applied) == [(), (), (), (), ("0001-projection",)]
+    assert sorted(applied) == [(), (), (), (), ("0001-projection", "0002-archive")]
     async with database(postgres_url) as pool:
         assert (await counts(pool))["fills"] == 0
 
@@ -42,7 +42,7 @@ async def test_an_address_that_is_none_is_unavailable() -> None:
 
 async def test_every_unique_key_of_a_time_series_contains_its_time(postgres_url: str) -> None:
     # TimescaleDB demands it of hypertables. Plain for ever: what has an identity of its own.
-    plain = {"sessions", "cursors", "orders", "order_events", "fills"}
+    plain = {"sessions", "cursors", "archive", "orders", "order_events", "fills"}
     await migrate(postgres_url)
     async with database(postgres_url) as pool:
         keys = await pool.fetch(

@@ -16,11 +16,12 @@ from penstock_contracts.control import Claim, Command, Session
 from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
-from penstock_runtime.log.consumer import OrderedConsumer
+from penstock_runtime.log.consumer import OrderedConsumer, identity
 from penstock_runtime.log.cursor import Cursor
 from penstock_runtime.log.delivery import Delivered
 from penstock_runtime.log.reader import LogReader
 from penstock_runtime.log.streams import StreamLimits, declare
+from penstock_runtime.store.archive import DatabasePast
 
 _log = structlog.get_logger(__name__)
 
@@ -35,11 +36,16 @@ class Log:
         self.partition = partition
         self.stream = subjects.stream_name(partition)
         self.js: JetStreamContext = client.jetstream(timeout=10)
+        self.past: DatabasePast | None = None
+        """Where readers find what has left the log."""
         self._consumers: list[OrderedConsumer] = []
 
     @classmethod
-    async def connect(cls, url: str, *, partition: int = 0, name: str) -> "Log":
-        """Connect. Unavailable when no server answers. Reconnects for ever afterwards."""
+    async def connect(cls, url: str, *, partition: int = 0, name: str, database: str = "") -> "Log":
+        """Connect. Unavailable when no server answers. Reconnects for ever afterwards.
+
+        With a database's address, what has left the log is read from the archive there.
+        """
         client = LogClient()
 
         async def reconnected() -> None:
@@ -68,6 +74,7 @@ class Log:
         except (NatsError, NoServersError, OSError, TimeoutError) as error:
             raise Unavailable(f"no log at {url}: {reason(error)}") from error
         log = cls(client, partition)
+        log.past = DatabasePast(database) if database else None
         return log
 
     async def declare(self, limits: StreamLimits) -> None:
@@ -102,6 +109,7 @@ class Log:
     async def consumer(self, filters: list[str], wake: Callable[[], None]) -> OrderedConsumer:
         """An ordered consumer that is restarted when the connection was."""
         consumer = OrderedConsumer(self.client, self.js, self.stream, filters, wake)
+        consumer.past = self.past
         self._consumers.append(consumer)
         return consumer
 
@@ -113,18 +121,38 @@ class Log:
     async def genesis(self) -> int:
         """Log sequence of the session's genesis.
 
-        LogLost when the log has none, Unavailable when it does not answer.
+        Where it has left the log, the books still have it, and after them the archive. LogLost when none
+        has, Unavailable when the log does not answer.
         """
         subject = session_subject(self.partition, "genesis")
         try:
             message = await self.js.get_last_msg(self.stream, subject)
         except NotFoundError as error:
-            raise LogLost(f"{self.stream} holds no session: start one explicitly") from error
+            before = await self._genesis_before(subject)
+            if before is None:
+                raise LogLost(f"{self.stream} holds no session: start one explicitly") from error
+            return before
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"the log does not answer: {reason(error)}") from error
         if message.seq is None:
             raise LogLost(f"{self.stream}: no sequence for {subject}")
         return message.seq
+
+    async def _genesis_before(self, subject: str) -> int | None:
+        """Where the genesis was that has left the log; None for a log that never had one."""
+        try:
+            info = await self.js.stream_info(self.stream)
+            if info.state.first_seq <= 1:
+                return None
+            try:
+                kept = await self.js.get_last_msg(subjects.books_name(self.partition), subject)
+                return headers.source_sequence(kept.headers or {}, self.stream)
+            except NotFoundError:
+                return await self.past.genesis(identity(info)) if self.past is not None else None
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"the log does not answer: {reason(error)}") from error
 
     async def last_of(self, family: Family, kind: str, major: int = 1) -> Message | None:
         """The last message of a kind that is about no instrument, such as a mark; None before the first."""
@@ -201,6 +229,8 @@ class Log:
         """Stop the readers and close the connection."""
         await asyncio.gather(*(consumer.stop() for consumer in self._consumers), return_exceptions=True)
         self._consumers.clear()
+        if self.past is not None:
+            await self.past.close()
         if not self.client.is_closed:
             await self.client.close()
 

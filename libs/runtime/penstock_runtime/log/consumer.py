@@ -8,25 +8,26 @@ compares it.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
-from penstock_runtime.errors import LogAgedOut, LogLost, Unavailable
+from penstock_runtime.errors import Halt, LogAgedOut, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.cursor import digest_of
+from penstock_runtime.log.past import Past, Raw, passes
 
 _HEARTBEAT_S = 1.0
 _SILENCE_S = 3.5
 _BACKLOG_MAX = 20_000
 """Messages waiting here before flow control holds the server back."""
-
-Raw = tuple[int, str, bytes, bytes]
-"""Log sequence, subject, header block, payload."""
+_PAST_RETRY_S = 0.05
+_STALL_S = 1.0
+"""After holding the server back for longer, what comes next may have left the log: it begins again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +51,12 @@ class OrderedConsumer:
         self.arrived: Callable[[str, bytes], None] | None = None
         """Called with subject and header block of each message as it arrives: a measurement."""
         self.failure: Exception | None = None
+        self.past: Past | None = None
+        """Where messages are read that have left the log; without one, LogAgedOut."""
+        self.behind = False
+        """What comes next has left the log and is read from the past."""
+        self._recalled = 0
+        self._stalled_at = 0.0
         self._last: tuple[int, str] = (0, "")
         self._last_raw: tuple[str, bytes, bytes] = ("", b"", b"")
         self._start_sequence = 1
@@ -66,7 +73,8 @@ class OrderedConsumer:
     async def start(self, sequence: int, digest: str) -> None:
         """Begin at `sequence`. With a digest that message was handed over: it is compared, not delivered.
 
-        Raises LogLost when another message lies there, or none can; LogAgedOut when it is no longer kept.
+        Raises LogLost when another message lies there, or none can; LogAgedOut when it is no longer kept
+        and there is no past to read it from.
         """
         await self.begin(sequence, digest)
         self._monitor = asyncio.create_task(self._watch(), name=f"consumer {self._filters[0]}")
@@ -75,7 +83,10 @@ class OrderedConsumer:
         """Begin as `start` does; when to begin `again` is the caller's to see."""
         self._start_sequence = max(sequence, 1)
         self._last = (sequence, digest) if digest else (0, "")
-        await self._create()
+        try:
+            await self._create()
+        except LogAgedOut as error:
+            self._fall_behind(error)
 
     async def stop(self) -> None:
         """Stop delivering; the server forgets the consumer."""
@@ -192,7 +203,7 @@ class OrderedConsumer:
 
     def _control(self, reply: str, block: bytes) -> None:
         if reply:
-            self._stalled = reply
+            self._stalled, self._stalled_at = reply, self._clock()
             if len(self.queue) < _BACKLOG_MAX:
                 self._release()
             return
@@ -201,12 +212,15 @@ class OrderedConsumer:
             if name == b"Nats-Last-Consumer" and int(value) != self._expected - 1:
                 self._restart.set()
             elif name == b"Nats-Consumer-Stalled":
-                self._stalled = value.decode()
+                self._stalled, self._stalled_at = value.decode(), self._clock()
                 if len(self.queue) < _BACKLOG_MAX:
                     self._release()
 
     def _release(self) -> None:
         reply, self._stalled = self._stalled, ""
+        if self._clock() - self._stalled_at > _STALL_S:
+            self._restart.set()  # the server would go on after what the log has discarded meanwhile
+            return
         if self._client.is_connected:
             self._client.publish_block(reply, b"NATS/1.0\r\n\r\n", b"")
 
@@ -216,6 +230,10 @@ class OrderedConsumer:
 
     async def _watch(self) -> None:
         while self.failure is None:
+            if self.behind:
+                if not await self._recall():
+                    await asyncio.sleep(_PAST_RETRY_S)
+                continue
             try:
                 async with asyncio.timeout(_HEARTBEAT_S):
                     await self._restart.wait()
@@ -241,7 +259,12 @@ class OrderedConsumer:
         try:
             await self._create()
             _log.info("consumer_recreated", filters=self._filters, sequence=self._last[0])
-        except (LogLost, LogAgedOut) as error:
+        except LogAgedOut as error:
+            if self.past is None:
+                self._fail(error)
+            else:
+                self._fall_behind(error)
+        except LogLost as error:
             self._fail(error)
         except NotFoundError:
             self._fail(LogLost(f"{self._stream} is gone"))
@@ -250,3 +273,80 @@ class OrderedConsumer:
             self._restart.set()
             return False
         return True
+
+    # --- What has left the log -----------------------------------------------------------------------
+
+    def _fall_behind(self, why: LogAgedOut) -> None:
+        """Go on from the past. Raises `why` where there is none."""
+        if self.past is None:
+            raise why
+        sequence, _ = self._last
+        self._recalled = (sequence or self._start_sequence) - 1
+        self.behind = True
+        self._pending = 1
+        _log.warning("reading_the_past", filters=self._filters, after=self._recalled, why=str(why))
+
+    async def _recall(self) -> bool:
+        """Take the next messages from the past, or go on from the log where it holds what comes next."""
+        if len(self.queue) >= _BACKLOG_MAX:
+            return False
+        try:
+            info = await self._js.stream_info(self._stream)
+            if self._recalled + 1 >= info.state.first_seq and not self._last[1]:
+                await self._come_back()
+                return True
+            assert self.past is not None, "it would not be behind"
+            messages = await self.past.after(identity(info), self._recalled)
+            if not messages:
+                raise LogAgedOut(
+                    f"{self._stream} begins at {info.state.first_seq}, and what is known from before ends at "
+                    f"{self._recalled}: what lies between is lost"
+                )
+            self._take_in(messages)
+        except Halt as error:
+            self._fail(error)
+        except NotFoundError:
+            self._fail(LogLost(f"{self._stream} is gone"))
+        except (APIError, NatsError, TimeoutError, Unavailable) as error:
+            _log.warning("past_not_read", filters=self._filters, error=str(error) or type(error).__name__)
+            return False
+        return True
+
+    async def _come_back(self) -> None:
+        self._start_sequence = self._recalled + 1
+        self._last = (0, "")
+        self._restart.clear()
+        try:
+            await self._create()
+        except LogAgedOut:
+            return  # it has discarded more meanwhile, which the past has
+        self.behind = False
+        _log.info("past_read", filters=self._filters, sequence=self._recalled)
+
+    def _take_in(self, messages: Sequence[Raw]) -> None:
+        last, digest = self._last
+        filters = tuple(self._filters)
+        for raw in messages:
+            sequence, subject, block, data = raw
+            if digest and sequence == last:
+                if digest_of(subject, block, data) != digest:
+                    raise LogLost(
+                        f"{self._stream}:{sequence} was another message than the one read: {subject}"
+                    )
+                digest = ""
+                self._last = (last, "")
+                continue
+            if passes(filters, subject):
+                self.queue.append(raw)
+                if self.arrived is not None:
+                    self.arrived(subject, block)
+        self._recalled = messages[-1][0]
+        self._last = (0, "") if not digest else self._last
+        self._heard_at = self._clock()
+        self._wake()
+
+
+def identity(info: StreamInfo) -> str:
+    """Which log it is, and not another that was created under its name."""
+    assert info.created is not None, "the server tells when a stream was created"
+    return f"{info.config.name}@{info.created.isoformat()}"

@@ -1,0 +1,88 @@
+"""How far behind the readers of the log are: nothing may leave the log before everybody has read it.
+
+Half of what the log keeps is the most that a stage, the recorder or the archive may be behind. Faster than 1x
+ingest then waits; at 1x the market does not, and trading halts.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError
+
+from penstock_runtime.log import Log
+from penstock_runtime.log.retention import GONE, Kept, age_of
+
+_log = structlog.get_logger(__name__)
+
+LOOK_S = 1.0
+SHARE_MAX = 0.5
+SHARE_CALM = 0.25
+"""Below this share the next time of being behind counts as another one."""
+_SAMPLE_EVERY = 128
+"""Log sequences between two marks whose place is remembered."""
+
+
+class Readers:
+    """The places of stages, recorder and archive, and how much of the log lies after the hindmost."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._marks: deque[tuple[int, int]] = deque()
+        """Event time and log sequence of marks that a stage has not answered yet, and the last before."""
+        self._places: dict[str, int] = {}
+        self._kept: Kept | None = None
+        self._told = False
+
+    def begin(self, sequence: int) -> None:
+        """Recorder and archive count from here until they say where they are."""
+        for who in ("recorder", "archive"):
+            self._places.setdefault(who, sequence)
+
+    def saw_mark(self, ts: int, sequence: int) -> None:
+        """A mark lies there in the log, or after it. Of those close together one is remembered."""
+        if not self._marks or sequence - self._marks[-1][1] >= _SAMPLE_EVERY:
+            self._marks.append((ts, sequence))
+
+    def recorded(self, sequence: int, archived: int | None) -> None:
+        """What the recorder says."""
+        self._places["recorder"] = sequence
+        self._places["archive"] = sequence if archived is None else archived
+
+    def answered(self, ts: int) -> None:
+        """Every stage has ended the interval up to `ts`."""
+        while len(self._marks) > 1 and self._marks[1][0] <= ts:
+            self._marks.popleft()
+        if self._marks and self._marks[0][0] <= ts:
+            self._places["stages"] = self._marks[0][1]
+        elif self._marks:
+            self._places.setdefault("stages", self._marks[0][1] - 1)
+
+    def holds(self, last: int) -> bool:
+        """Whether the log, which ends at `last` by now, should not grow before somebody has caught up."""
+        kept = self._kept
+        return kept is not None and any(
+            kept.share_of_bytes(place, last) > SHARE_MAX for place in self._places.values()
+        )
+
+    async def look(self, slowest: Callable[[], str]) -> str:
+        """Ask the log; says who is too far behind, once each time. `slowest` names the stage."""
+        try:
+            self._kept = kept = Kept.of(await self._log.js.stream_info(self._log.stream))
+            worst, who = 0.0, ""
+            for name, place in list(self._places.items()):
+                age_s = await age_of(self._log, place + 1) if place < kept.last else 0.0
+                share = max(kept.share_of_bytes(place), kept.share_of_age(age_s))
+                if share > worst:
+                    worst, who = share, name
+        except (NatsError, APIError, TimeoutError) as error:
+            _log.warning("readers_not_seen", error=str(error) or type(error).__name__)
+            return ""
+        if worst < SHARE_CALM:
+            self._told = False
+        if worst <= SHARE_MAX or self._told:
+            return ""
+        self._told = True
+        far = "what it must read next has left the log" if worst == GONE else f"by {worst:.0%} of the log"
+        return f"{slowest() if who == 'stages' else who} is behind: {far}"

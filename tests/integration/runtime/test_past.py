@@ -1,0 +1,167 @@
+"""Readers go on where the log begins later than they stand: archive first, then the log, nothing twice."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from penstock_contracts.base import Family
+from penstock_kernel.topology import STAGES
+from penstock_runtime.drivers import StageDriver
+from penstock_runtime.errors import LogAgedOut, LogLost
+from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from support.past import age_out
+from support.runtime import market_writer, new_session, settings_for, start_service, taken, write
+from support.toy import ToyStage, expected, market
+
+Connect = Callable[..., Awaitable[Log]]
+ALL: tuple[Family, ...] = ("md", "feat", "sig", "ord", "ven", "ctl")
+
+
+@pytest.fixture
+async def connect(nats_url: str, postgres_url: str) -> AsyncIterator[Connect]:
+    """Connects to the log, with the archive as its past unless that is not wanted."""
+    opened: list[Log] = []
+
+    async def connected(*, past: bool = True) -> Log:
+        opened.append(await Log.connect(nats_url, name="test", database=postgres_url if past else ""))
+        return opened[-1]
+
+    yield connected
+    for log in opened:
+        await log.close()
+
+
+async def _read(reader: LogReader, until: int) -> list[Delivered]:
+    found = []
+    async with asyncio.timeout(20):
+        while reader.sequence < until:
+            delivered = reader.poll()
+            if delivered is None:
+                await reader.wait(0.05)
+            else:
+                found.append(delivered)
+    return found
+
+
+async def _written(log: Log, intervals: int) -> int:
+    """A session's genesis and market data; returns the log's last sequence."""
+    genesis = await new_session(log)
+    writer = await market_writer(log, genesis)
+    for messages, mark in market(intervals):
+        write(writer, [*messages, mark], mark.ts)
+    async with asyncio.timeout(20):
+        while (last := await log.last_sequence()) < genesis + 1 + writer.made:
+            await asyncio.sleep(0.02)
+        while (await log.js.stream_info("BOOKS-0")).state.messages < 2:  # genesis and claim
+            await asyncio.sleep(0.02)
+    return last
+
+
+async def test_a_reader_takes_the_same_messages_from_archive_and_log_as_from_the_log_alone(
+    connect: Connect, postgres_url: str
+) -> None:
+    whole = await connect(past=False)
+    last = await _written(whole, 60)
+    reader = await whole.reader(ALL)
+    before = await _read(reader, last)
+    await age_out(whole, postgres_url, last // 2)
+    log = await connect()
+    assert await log.genesis() == before[0].sequence
+    late = await log.reader(ALL)
+    assert await _read(late, last) == before
+    assert late.cursor() == reader.cursor()
+
+
+@pytest.mark.parametrize("families", [("md",), ("ctl",), ("feat",)])
+async def test_a_reader_goes_on_from_a_cursor_that_lies_before_the_log(
+    connect: Connect, postgres_url: str, families: tuple[Family, ...]
+) -> None:
+    log = await connect()
+    last = await _written(log, 60)
+    reader = await log.reader(families)
+    while reader.sequence < 20 and (reader.poll() is not None or await reader.wait(0.2)):
+        pass
+    cursor = reader.cursor()
+    following = []
+    while (delivered := reader.poll()) is not None or await reader.wait(0.2):
+        following += [delivered] if delivered is not None else []
+    await age_out(log, postgres_url, last - 10)
+    late = await log.reader(families, cursor)
+    found = []
+    while not late.at_tail or late.backlog:
+        delivered = late.poll()
+        if delivered is None:
+            await late.wait(0.05)
+        else:
+            found.append(delivered)
+    assert found == following
+
+
+async def test_a_message_that_is_another_in_the_archive_is_a_lost_log(
+    connect: Connect, postgres_url: str
+) -> None:
+    log = await connect()
+    last = await _written(log, 20)
+    await age_out(log, postgres_url, last // 2)
+    reader = await log.reader(("md",), Cursor(5, "another digest"))
+    with pytest.raises(LogLost, match="was another message"):
+        await _read(reader, last)
+
+
+async def test_a_hole_between_archive_and_log_halts_and_is_named(connect: Connect, postgres_url: str) -> None:
+    log = await connect()
+    last = await _written(log, 30)
+    await age_out(log, postgres_url, last - 5, archived=10)
+    reader = await log.reader(("md",))
+    with pytest.raises(LogAgedOut, match=f"begins at {last - 4}, and what is known from before ends at 10"):
+        await _read(reader, last)
+
+
+async def test_without_an_archive_an_aged_out_log_halts_as_it_did(
+    connect: Connect, postgres_url: str
+) -> None:
+    log = await connect(past=False)
+    last = await _written(log, 10)
+    await age_out(log, postgres_url, last // 2)
+    with pytest.raises(LogAgedOut):
+        await log.reader(("md",))
+
+
+async def test_the_archive_of_another_log_is_not_taken_for_this_ones(
+    connect: Connect, postgres_url: str
+) -> None:
+    log = await connect()
+    last = await _written(log, 20)
+    await age_out(log, postgres_url, last // 2)
+    await log.js.delete_stream("BOOKS-0")
+    await log.js.delete_stream(log.stream)
+    again = await _written(log, 20)
+    await log.js.purge_stream(log.stream, seq=again // 2)
+    reader = await log.reader(("md",))
+    with pytest.raises(LogAgedOut, match="what lies between is lost"):
+        await _read(reader, again)
+
+
+async def test_services_without_snapshots_rebuild_what_they_were_though_the_log_begins_later(
+    connect: Connect, nats_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    log = await connect()
+    genesis = await new_session(log)
+    writer = await market_writer(log, genesis)
+    settings = settings_for(nats_url, tmp_path, snapshot_interval_s=3600.0)
+    intervals = market(60)
+    services = [await start_service(n, StageDriver(n, ToyStage(n)), log, settings) for n in STAGES]
+    for messages, mark in intervals[:40]:
+        write(writer, [*messages, mark], mark.ts)
+    await taken(await log.reader(("feat", "sig", "ord", "ven")), intervals[39][1].ts)
+    for service in services:
+        await service.kill()
+    await age_out(log, postgres_url, await log.last_sequence() - 30)
+    again = {n: await start_service(n, StageDriver(n, ToyStage(n)), log, settings) for n in STAGES}
+    for messages, mark in intervals[40:]:
+        write(writer, [*messages, mark], mark.ts)
+    found = await taken(await log.reader(("feat", "sig", "ord", "ven")), intervals[-1][1].ts)
+    assert found == expected(60)
+    for service in again.values():
+        await service.kill()
