@@ -123,7 +123,9 @@ def _ingest(loaded: Loaded, now_ns: int) -> IngestConfig:
 
 def _absolute(source: str) -> str:
     parsed = parse_source(source)
-    return f"replay:{Path(parsed.path).expanduser().absolute()}" if parsed.kind == "replay" else source
+    return (
+        source if parsed.kind == "synthetic" else f"{parsed.kind}:{Path(parsed.path).expanduser().absolute()}"
+    )
 
 
 def _chosen(feeds: Sequence[Feed], wanted: Sequence[str]) -> list[Feed]:

@@ -18,6 +18,7 @@ from penstock.config.resolve import resolve
 from penstock.errors import CommandError, ConfigError
 from penstock.launch.paths import DataDir, SessionFolder
 from penstock.launch.plan import Plan
+from penstock.launch.recording import with_recordings
 
 STANDBYS = ("risk", "execution")
 
@@ -48,7 +49,8 @@ def new_session_id(now_ns: int) -> str:
 def new_plan(options: ConfigOptions, place: Place, environment: Mapping[str, str]) -> Plan:
     """The plan of a new session. ConfigError when something in it cannot be used."""
     now = time.time_ns()
-    resolved = resolve(load(options, environment), new_session_id(now), now)
+    loaded = with_recordings(load(options, environment), place.data_dir)
+    resolved = resolve(loaded, new_session_id(now), now)
     _check_writable(place)
     return Plan(
         data_dir=place.data_dir,

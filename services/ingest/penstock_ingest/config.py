@@ -24,9 +24,9 @@ _SYNTHETIC_START: int = 1_767_225_600 * 10**9
 
 
 class Source(NamedTuple):
-    """A source as it is named: `replay:FILE` or `synthetic[:SEED]`."""
+    """A source as it is named: `replay:FILE`, `recording:SESSION` or `synthetic[:SEED]`."""
 
-    kind: Literal["replay", "synthetic"]
+    kind: Literal["replay", "recording", "synthetic"]
     path: str = ""
     seed: int | None = None
 
@@ -36,12 +36,15 @@ def parse_source(text: str) -> Source:
     kind, _, rest = text.partition(":")
     if kind == "replay" and rest:
         return Source("replay", path=rest)
+    if kind == "recording" and rest:
+        return Source("recording", path=rest)
     if text == "synthetic":
         return Source("synthetic")
     if kind == "synthetic" and re.fullmatch(r"\d{1,18}", rest):
         return Source("synthetic", seed=int(rest))
     raise ValueError(
-        f"no source is named {text!r}: use replay:FILE, synthetic or synthetic:SEED (a whole number)"
+        f"no source is named {text!r}: use replay:FILE, recording:SESSION, synthetic or synthetic:SEED "
+        "(a whole number)"
     )
 
 
@@ -125,7 +128,7 @@ class IngestConfig(BaseModel):
     sources: tuple[Annotated[str, AfterValidator(_known_source)], ...] = Field(
         default=("synthetic",), min_length=1
     )
-    """`replay:FILE`, `synthetic`, `synthetic:SEED`; several at once."""
+    """`replay:FILE`, `synthetic`, `synthetic:SEED`, several at once; or `recording:SESSION`, alone."""
     speed: Annotated[str, AfterValidator(_known_speed)] = "1x"
     """`1x`, any `<number>x`, or `max`."""
     duration: Duration | None = None

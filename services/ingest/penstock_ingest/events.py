@@ -1,4 +1,7 @@
-"""A feed of single messages: gaps of a book, funding, liquidations, status, rates, new definitions."""
+"""A feed of single messages: gaps of a book, funding, liquidations, status, rates, new definitions.
+
+An event may be a mere time, without a message: data is not over before it.
+"""
 
 from bisect import bisect_right
 from collections import Counter
@@ -13,7 +16,7 @@ from penstock_ingest.quarantine import SAMPLES_MAX, QuarantinedRow
 
 
 class EventFeed:
-    """Messages of one instrument that are all in memory, in the order of their event time."""
+    """Events of one instrument that are all in memory, in the order of their event time."""
 
     makes: type[Message] | None = None
     bar_interval: int | None = None
@@ -22,14 +25,14 @@ class EventFeed:
         self,
         name: str,
         instrument: Instrument,
-        messages: Sequence[Message],
+        events: Sequence[tuple[int, Message | None]],
         bad: Sequence[tuple[int, QuarantinedRow]] = (),
     ) -> None:
-        """`bad` are quarantined rows, each with the number of messages before it."""
+        """Events by time, ns; `bad` are quarantined rows, each with the number of events before it."""
         self.name = name
         self.instrument = instrument
-        self._messages = messages
-        self._times: list[int] = [message.ts_init for message in messages]
+        self._messages = [message for _, message in events]
+        self._times = [ts for ts, _ in events]
         self._bad = list(bad)
         self._bad_after = [after for after, _ in bad]
         self._next = 0
@@ -60,7 +63,7 @@ class EventFeed:
     def read_until(self, ts: int) -> list[Message]:
         first = self._next
         self._next = max(first, bisect_right(self._times, ts))
-        return list(self._messages[first : self._next])
+        return [each for each in self._messages[first : self._next] if each is not None]
 
     def columns(self, until: int | None = None, rows: int = BULK_ROWS) -> Iterator[Message]:
         yield from self.read_until(NEVER if until is None else until)

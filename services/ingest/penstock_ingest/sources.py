@@ -14,6 +14,7 @@ from penstock_ingest.feed import Feed
 from penstock_ingest.files.feeds import file_feeds
 from penstock_ingest.files.read import BookRows, FileRows, ReadOptions, read_file
 from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
+from penstock_ingest.recording import RecordingEnd, recording_feeds
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
 from penstock_ingest.table import Rules
 
@@ -33,6 +34,11 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
         raise SourceError(f"a source is named twice among {', '.join(config.sources)}")
     if sum(source.kind == "synthetic" for source in sources) > 1:
         raise SourceError("only one synthetic source; ingest.synthetic.symbols takes several symbols")
+    recorded = [source for source in sources if source.kind == "recording"]
+    if recorded and (len(sources) > 1 or definitions):
+        raise SourceError("a recording has its own instruments, and is a source alone")
+    if recorded:
+        return recording_feeds(Path(recorded[0].path), config.batch_rows)
     rules = Rules(config.price_jump_max, config.price_decimals, config.size_decimals)
     options = ReadOptions(config.columns, config.format, config.bar_time, config.bar_interval, rules)
     parts: list[tuple[int, FileRows | BookRows]] = []
@@ -51,7 +57,8 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
 
 
 def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: bool = False) -> int:
-    """Distance of the marks, ns: as set, else 100 ms, or in a faster replay of bars alone their interval.
+    """Distance of the marks, ns: as set, else a recording's, else 100 ms, or in a faster replay of bars alone
+    their interval.
 
     Several intervals, and bars that do not end on a multiple of theirs, give the greatest common divisor.
     SourceError for a setting above 100 ms at wall-clock speed.
@@ -60,6 +67,9 @@ def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: boo
         if realtime and setting > GRID:
             raise SourceError(f"grid {setting} ns: at 1x the marks are at most 100 ms apart")
         return setting
+    recorded = _recorded(feeds)
+    if recorded is not None and not (realtime and recorded.grid > GRID):
+        return recorded.grid
     priced = [feed for feed in feeds if feed.makes is not None]
     intervals = [feed.bar_interval for feed in priced]
     if realtime or not priced or None in intervals:
@@ -69,11 +79,18 @@ def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: boo
 
 
 def session_start(feeds: Sequence[Feed], grid: int) -> int:
-    """The grid point before the first datum of all feeds. SourceError when there is none."""
+    """A recording's start, or the grid point before the first datum. SourceError when there is none."""
+    recorded = _recorded(feeds)
+    if recorded is not None and recorded.start % grid == 0:
+        return recorded.start
     first = min((ts for feed in feeds if (ts := feed.next_time()) is not None), default=None)
     if first is None:
         raise SourceError("no source has a row")
     return grid_before(first, grid)
+
+
+def _recorded(feeds: Sequence[Feed]) -> RecordingEnd | None:
+    return next((feed for feed in feeds if isinstance(feed, RecordingEnd)), None)
 
 
 def instruments_of(feeds: Sequence[Feed]) -> tuple[Instrument, ...]:

@@ -25,6 +25,7 @@ from penstock_ingest.quarantine import (
 from penstock_ingest.scale import Floats, Ints, decimals, exact_at, fitting, to_units
 
 Batch = TradeBatch | QuoteBatch | BookBatch | BarBatch
+BATCHES = (TradeBatch, QuoteBatch, BookBatch, BarBatch)
 SIDE_UNREADABLE = 2
 
 

@@ -11,10 +11,11 @@ from support.ingest import BEGIN, SECOND, bars_file, open_files, trades_file
 
 
 @pytest.mark.parametrize(
-    "text", ["", "replay:", "replay", "synthetic:", "synthetic:x", "synthetic:-1", "ccxt:binance"]
+    "text",
+    ["", "replay:", "replay", "recording:", "synthetic:", "synthetic:x", "synthetic:-1", "ccxt:binance"],
 )
 def test_an_unknown_source_says_which_there_are(text: str) -> None:
-    with pytest.raises(ValueError, match="use replay:FILE, synthetic or synthetic:SEED"):
+    with pytest.raises(ValueError, match="use replay:FILE, recording:SESSION, synthetic or synthetic:SEED"):
         parse_source(text)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import Gap
 from penstock_contracts.subjects import instrument_key
@@ -77,15 +78,18 @@ def _defined(group: _Group, parts: Sequence[FileRows]) -> Instrument:
 def _gap_feed(called: str, instrument: Instrument, losses: Sequence[Loss]) -> EventFeed:
     # Before the book's own feed: at equal times the gap comes first, and what follows is not believed.
     name = f"{called[:75]}-gaps"
-    gaps = [
-        Gap(
-            instrument=instrument.instrument,
-            source=name,
-            ts_init=loss.ts,
-            ts_from=loss.ts_from,
-            ts_to=loss.ts,
-            reason=loss.why,
-            book=True,
+    gaps: list[tuple[int, Message | None]] = [
+        (
+            loss.ts,
+            Gap(
+                instrument=instrument.instrument,
+                source=name,
+                ts_init=loss.ts,
+                ts_from=loss.ts_from,
+                ts_to=loss.ts,
+                reason=loss.why,
+                book=True,
+            ),
         )
         for loss in losses
     ]
