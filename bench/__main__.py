@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import chained, latency, sessions
+from bench import chained, halt, latency, sessions, snapshots
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -24,16 +24,19 @@ MEASUREMENTS: dict[str, Measure] = {
     "lockstep": sessions.lockstep,
     "throughput": sessions.throughput,
     "startup": sessions.startup,
+    "snapshots": snapshots.measure,
+    "halt": halt.measure,
     "memory": sessions.memory,
 }
-LONG = frozenset({"memory"})
-"""Measured only by name: it takes twenty minutes."""
+LONG = frozenset({"memory", "halt", "snapshots"})
+"""Measured only by name: they take twenty minutes, five, and ten."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(MEASUREMENTS)}; default: all but memory.")
+        list[str] | None,
+        typer.Argument(help=f"Of {', '.join(MEASUREMENTS)}; default: all but {', '.join(sorted(LONG))}."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Short runs, to see that it works.")] = False,
     results: Annotated[Path, typer.Option("--results", metavar="FILE", help="Written at the end.")] = RESULTS,

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,22 @@ class SessionFailed(RuntimeError):
     """`penstock paper` did not end as it should; nothing was measured."""
 
 
-def run(arguments: Sequence[str], folder: Path, *, sample_memory: bool = False) -> Watched:
-    """Run a session to its end. SessionFailed when it fails or counts errors."""
-    return asyncio.run(_run(arguments, folder, sample_memory))
+def run(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    sample_memory: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Watched:
+    """Run a session to its end, with more variables in its environment. SessionFailed when it fails or counts
+    errors.
+    """
+    return asyncio.run(_run(arguments, folder, sample_memory, {**os.environ, **(environment or {})}))
 
 
-async def _run(arguments: Sequence[str], folder: Path, sample_memory: bool) -> Watched:
+async def _run(
+    arguments: Sequence[str], folder: Path, sample_memory: bool, environment: Mapping[str, str]
+) -> Watched:
     folder.mkdir(parents=True)
     watched = Watched(folder, started_s=time.time())
     command = [
@@ -59,7 +70,9 @@ async def _run(arguments: Sequence[str], folder: Path, sample_memory: bool) -> W
         "--data-dir", str(folder / "data"), "--out", str(folder / "out"),
     ]  # fmt: skip
     with (folder / "terminal.txt").open("wb") as terminal:
-        process = await asyncio.create_subprocess_exec(*command, stdout=terminal, stderr=subprocess.STDOUT)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=terminal, stderr=subprocess.STDOUT, env=environment
+        )
         watching = asyncio.create_task(_watch(watched, process, sample_memory))
         code = await process.wait()
     watching.cancel()
@@ -74,8 +87,8 @@ async def _run(arguments: Sequence[str], folder: Path, sample_memory: bool) -> W
 
 
 async def _watch(watched: Watched, process: asyncio.subprocess.Process, sample_memory: bool) -> None:
-    running = await _running(DataDir.at(watched.folder / "data"))
-    log = await Log.connect(running.nats_url, partition=running.partition, name="bench")
+    where = await running(DataDir.at(watched.folder / "data"))
+    log = await Log.connect(where.nats_url, partition=where.partition, name="bench")
 
     async def progress(_subject: str, data: bytes) -> None:
         watched.recorded.append((time.time(), int(json.loads(data)["mark"])))
@@ -84,8 +97,8 @@ async def _watch(watched: Watched, process: asyncio.subprocess.Process, sample_m
         report = json.loads(data)
         watched.cpu_s[report["service"]] = report["cpu_s"]
 
-    await log.subscribe_core(progress_subject(running.partition), progress)
-    await log.subscribe_core(health_subject(running.partition, "*"), health)
+    await log.subscribe_core(progress_subject(where.partition), progress)
+    await log.subscribe_core(health_subject(where.partition, "*"), health)
     try:
         while True:
             if sample_memory:
@@ -95,10 +108,11 @@ async def _watch(watched: Watched, process: asyncio.subprocess.Process, sample_m
         await log.close()
 
 
-async def _running(data_dir: DataDir) -> Running:
-    while (running := data_dir.running()) is None:  # noqa: ASYNC110  (another process writes the file)
+async def running(data_dir: DataDir) -> Running:
+    """Wait until a session runs in a data directory; says where its servers are."""
+    while (found := data_dir.running()) is None:  # noqa: ASYNC110  (another process writes the file)
         await asyncio.sleep(0.1)
-    return running
+    return found
 
 
 def _sample(watched: Watched, pid: int) -> None:

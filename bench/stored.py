@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from penstock.launch.notes import Notes
 from penstock.launch.paths import DataDir
 from penstock.launch.servers import Servers
 from penstock_contracts.codec import rows_of
@@ -41,7 +42,7 @@ async def _read(folder: Path, count_trades: bool) -> Stored:
     session = data_dir.last_session()
     if session is None:
         raise FileNotFoundError(f"no session below {data_dir.path}")
-    servers = Servers.of(data_dir, session)
+    servers = Servers.of(data_dir, session, Notes(lambda _text, _style: None))
     url = await servers.start()
     try:
         log = await Log.connect(url, name="bench")
