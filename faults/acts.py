@@ -17,6 +17,8 @@ Act = Callable[[World, Random, bool], Awaitable[None]]
 QUICK_DEATHS_MAX = 3
 """In a row per service: the supervisor gives up at five."""
 QUICK_S = 10.0
+AIMED_SHARE, AIM_S = 0.5, 0.3
+"""Half of the random kills wait a moment for an output that is made and not confirmed."""
 
 
 # --- Rows 1 and 2: services --------------------------------------------------------------------------
@@ -31,6 +33,8 @@ async def kill_any(world: World, rng: Random, _quick: bool) -> None:
     """Kill one service at a random instant; now and then two at once."""
     await asyncio.sleep(rng.uniform(0.05, 0.8))
     names = chosen(world, rng, 2 if rng.random() < 0.15 else 1)
+    if rng.random() < AIMED_SHARE:
+        await world.until_unconfirmed(names[0], AIM_S)
     await asyncio.gather(*(world.kill(each) for each in names))
     await world.ready()
 
@@ -47,6 +51,7 @@ def kill_one(name: str) -> Act:
     async def act(world: World, rng: Random, _quick: bool) -> None:
         await world.rested(name)
         await asyncio.sleep(rng.uniform(0.05, 0.3))
+        await world.until_unconfirmed(name, AIM_S)
         await world.kill(name)
         await world.ready()
 

@@ -291,6 +291,12 @@ class World:
             await asyncio.sleep(0.02)
         return pid
 
+    async def until_unconfirmed(self, name: str, timeout_s: float) -> None:
+        """Wait until a service has an output unconfirmed, as its probe says, or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while not unconfirmed(self._probe(name)) and time.monotonic() < deadline:
+            await asyncio.sleep(0.0005)
+
     async def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a service, and wait until that process is gone."""
         pid = await self.alive(name)
