@@ -90,16 +90,19 @@ def _last_of_each_second(samples: list[PnlSampled]) -> list[PnlSampled]:
 
 
 def _rolling(result: Result) -> dict[str, Any]:
-    annualisation = result.performance.annualisation
+    annualisation, periods = result.performance.annualisation, ROLLING_PERIODS
     series = rolling_sharpe(result.points, annualisation)
-    if len(series) < 2:  # too short for its own step: the finest that was sampled
-        annualisation = type(annualisation).of(result.sample_ns)
-        series = rolling_sharpe(result.points, annualisation)
+    if len(series) < ROLLING_PERIODS and annualisation.step_ns > result.sample_ns:
+        # Too short for its own step: as fine as was sampled, over the same span or a tenth of the whole.
+        finer = type(annualisation).of(result.sample_ns)
+        whole = (result.points[-1][0] - result.points[0][0]) // finer.step_ns
+        annualisation, periods = finer, max(ROLLING_PERIODS, whole // 10)
+        series = rolling_sharpe(result.points, annualisation, periods)
     series = series[:: -(-len(series) // POINTS_MAX) or 1]
     return {
         "t": [_s(ts) for ts, _ in series],
         "value": [_short(value) for _, value in series],
-        "note": f"the last {ROLLING_PERIODS} periods; {annualisation}",
+        "note": f"of the last {periods}; {annualisation}",
     }
 
 

@@ -10,6 +10,7 @@ const money = v => { if (!known(v)) return NOTHING; const n = Math.abs(Number(v)
 const percent = (v, digits = 2) => known(v) ? number(v * 100, digits) + " %" : NOTHING;
 const plain = v => known(v) ? String(Number(Number(v).toPrecision(9))) : NOTHING;
 const time = s => known(s) ? new Date(s * 1000).toISOString().replace(".000Z", "Z").replace("T", " ") : NOTHING;
+const short = v => known(v) ? Number(v).toLocaleString("en", { maximumFractionDigits: 8 }) : NOTHING;
 const sign = v => !known(v) || Number(v) === 0 ? "" : Number(v) > 0 ? "up" : "down";
 
 // --- Theme ------------------------------------------------------------------------------------------
@@ -38,23 +39,26 @@ const observed = new ResizeObserver(() => charts.forEach(c => c.setSize({ width:
 ["equity", "underwater", "rolling", "exposure", "costs"].forEach(id => observed.observe(by(id)));
 function axes(format) {
   const common = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line"), width: 1 } };
-  return [{ ...common }, { ...common, size: 76, values: (_, ticks) => ticks.map(format) }];
+  const when = (_, ticks, __, ___, step) => ticks.map((t, i) => { const iso = new Date(t * 1000).toISOString();
+    return step >= 86400 || iso.slice(11, 16) === "00:00" ? (i ? iso.slice(5, 10) : iso.slice(0, 10)) : iso.slice(11, 16); });
+  return [{ ...common, values: when, space: 70 }, { ...common, size: 84, values: (_, ticks) => ticks.map(format) }];
 }
-function line(id, height, columns, series, format) {
+function line(id, height, columns, series, format, tick) {
   const host = by(id);
   if (columns[0].length < 2) { host.textContent = NOTHING; return; }
   const options = { width: host.clientWidth, height, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), "UTC"), cursor: { sync: { key: "time" }, points: { size: 6 } },
-    axes: axes(format), series: [{ value: (_, v) => time(v) }, ...series.map(x => ({ width: 1.6, points: { show: false }, value: (_, v) => format(v), ...x }))] };
+    axes: axes(tick || format), series: [{ value: (_, v) => time(v) }, ...series.map(x => ({ width: 1.6, points: { show: false }, value: (_, v) => format(v), ...x }))] };
   charts.push(new uPlot(options, columns, host));
 }
 function drawCharts() {
   charts.forEach(c => c.destroy()); charts = [];
   const e = data.equity, accent = css("--accent"), other = css("--other"), down = css("--down");
-  line("equity", 300, [e.t, e.value, e.hold], [{ label: "equity", stroke: accent }, { label: "buy and hold", stroke: other, dash: [5, 4], width: 1.2 }], money);
+  line("equity", 300, [e.t, e.value, e.hold], [{ label: "equity", stroke: accent }, { label: "buy and hold", stroke: other, dash: [5, 4], width: 1.2 }], money, short);
   line("underwater", 190, [e.t, e.underwater], [{ label: "under water", stroke: down, fill: css("--down-soft") }], v => percent(v));
   line("rolling", 190, [data.rolling.t, data.rolling.value], [{ label: "Sharpe", stroke: accent }], v => number(v, 1));
-  line("exposure", 190, [e.t, e.gross, e.net], [{ label: "gross", stroke: accent }, { label: "net", stroke: other }], v => percent(v, 1));
-  line("costs", 190, [e.t, e.fees], [{ label: "fees so far", stroke: down, fill: css("--down-soft") }], money);
+  const stepped = uPlot.paths.stepped({ align: 1 });
+  line("exposure", 190, [e.t, e.gross, e.net], [{ label: "gross", stroke: accent, paths: stepped }, { label: "net", stroke: other, width: 1, paths: stepped }], v => percent(v, 1));
+  line("costs", 190, [e.t, e.fees], [{ label: "fees so far", stroke: down, fill: css("--down-soft") }], money, short);
 }
 by("equity-note").textContent = `${s.currency}, against an equal share in each instrument, without costs`;
 by("rolling-note").textContent = data.rolling.note;
@@ -113,7 +117,7 @@ function drawCandles() {
       if (group) { group.count++; group.quantity += fills.quantity[i]; group.value += fills.quantity[i] * fills.price[i]; }
       else groups.set(id, { at: at[i], buy: fills.side[i] > 0, count: 1, quantity: fills.quantity[i], value: fills.quantity[i] * fills.price[i] });
     }
-    const few = groups.size <= 40;
+    const few = groups.size <= 10;
     markers.setMarkers([...groups.values()].sort((a, b) => a.at - b.at).map(g => ({ time: candles.t[g.at], position: g.buy ? "belowBar" : "aboveBar",
       color: g.buy ? up : down, shape: g.buy ? "arrowUp" : "arrowDown",
       text: few ? `${plain(g.quantity)} @ ${number(g.value / g.quantity, candles.decimals)}` : g.count > 1 ? String(g.count) : undefined })));
