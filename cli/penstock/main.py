@@ -17,6 +17,7 @@ from penstock.commands import (
     control,
     dlq,
     doctor,
+    new,
     paper,
     restart,
     sessions,
@@ -65,6 +66,8 @@ app.command(rich_help_panel=LOOK)(sessions.logs)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
+app.command("check-strategy", rich_help_panel=TRADE)(new.check)
+app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)

@@ -108,6 +108,11 @@ def find(source: str) -> type[Strategy[Any, Any]]:
     return found
 
 
+def source_file(source: str) -> str:
+    """The file of a strategy's class. StrategyLoadError when there is none."""
+    return inspect.getfile(find(source))
+
+
 def known() -> list[str]:
     """Names of the built-in strategies and of those that installed packages offer."""
     return sorted({*BUILTIN, *(each.name for each in entry_points(group=GROUP))})

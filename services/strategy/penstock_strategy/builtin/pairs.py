@@ -52,6 +52,8 @@ class PairsState:
     side: int = 0
     stopped: bool = False
     """After a stop or a refusal z must come back within `entry` first."""
+    left: bool = False
+    """A close was refused: it asks again with the next bar."""
 
 
 _HEDGE_MIN, _HEDGE_MAX = 0.25, 4.0
@@ -88,8 +90,9 @@ class Pairs(Strategy[PairsParameters, PairsState]):
         z, side = bar["z"], self.state.side
         if side:
             return self._leave(side, z)
-        if left := [key for key in self.instruments if self.position(key)]:
-            return [self.flat(key, reason="left over") for key in left]
+        if self.state.left:
+            self.state.left = False
+            return [self.flat(key, reason="left over") for key in self.instruments if self.position(key)]
         if self.state.stopped:
             self.state.stopped = not abs(z) < self.parameters.entry
             return None
@@ -100,6 +103,7 @@ class Pairs(Strategy[PairsParameters, PairsState]):
     def on_refused(self, refusal: SignalRefused) -> Intents:
         """One leg alone is no pair: be flat in both, until z has come back."""
         if not self.state.side:
+            self.state.left = self.position(refusal.instrument) != 0
             return None
         self.state.side, self.state.stopped = 0, True
         return [self.flat(key, reason="leg refused") for key in self.instruments]
