@@ -16,15 +16,14 @@ async def begin(log: Log, folder: SessionFolder) -> None:
         raise CannotRun(f"{witness.path}: {error.strerror or error}") from error
 
 
-async def recognise(log: Log, folder: SessionFolder) -> bool:
-    """Compare the log with its witness; False when the session had none, and has one now.
+async def recognise(log: Log, folder: SessionFolder) -> str:
+    """Compare the log with its witness; returns what the operator should know, mostly nothing.
 
-    LogLost when it is another or ends too early, LogAgedOut when its beginning is no longer kept.
+    LogLost when it is another or ends too early.
     """
     witness = Witness(folder.path)
     known = witness.read()
     if known is None:
         await begin(log, folder)
-        return False
-    await check(log, known, witness.snapshots())
-    return True
+        return "this session had no witness of its log; the log is taken as it is"
+    return await check(log, known, witness.snapshots())

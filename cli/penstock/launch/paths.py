@@ -86,6 +86,18 @@ class SessionFolder:
         """One file for each service."""
         return self.path / "logs"
 
+    @property
+    def database_file(self) -> Path:
+        """The database's address while the session runs; readable by its owner only."""
+        return self.path / "postgres.url"
+
+    def database_url(self) -> str:
+        """The database's address; empty while it is not known."""
+        try:
+            return self.database_file.read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
+
     def read(self) -> SessionRecord:
         """What became of the session; CommandError when its record cannot be read."""
         file = self.path / "session.json"

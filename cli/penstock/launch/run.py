@@ -11,8 +11,10 @@ from typing import Any
 from penstock_contracts.control import Session
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
+from penstock_runtime.embedded.ownership import write_private
 from penstock_runtime.errors import Halt, RuntimeFailure, Unavailable
 from penstock_runtime.log import Log, StreamLimits
+from penstock_runtime.store.archive import DatabasePast
 from penstock_runtime.version import code_hash
 from penstock_runtime.witness import Witness, keep
 
@@ -86,7 +88,8 @@ class SessionRun:
         url = await servers.start()
         log: Log | None = None
         try:
-            log = await Log.connect(url, partition=self.plan.session.partition, name="launcher")
+            past = DatabasePast(self.plan.folder.database_url)
+            log = await Log.connect(url, partition=self.plan.session.partition, name="launcher", past=past)
             await self._genesis(log)
             await listen(log, self.board)
             await supervisor.start([self._spec(name, module, url, "") for name, module in self.plan.trading])
@@ -108,8 +111,8 @@ class SessionRun:
 
     async def _genesis(self, log: Log) -> None:
         if self.plan.resume:  # the log holds it; services go on from their snapshots
-            if not await recognise(log, self.plan.folder):
-                self.view.say("this session had no witness of its log; the log is taken as it is", "yellow")
+            if said := await recognise(log, self.plan.folder):
+                self.view.say(said, "yellow")
             return
         await log.declare(StreamLimits.model_validate(self.plan.document.get("log", {})))
         await log.write_session(
@@ -204,6 +207,7 @@ class SessionRun:
     async def _projections(self, servers: Servers, supervisor: Supervisor) -> None:
         """Recorder and api, once there is a database; trading does not wait for it."""
         database = await servers.database()
+        write_private(self.plan.folder.database_file, database)
         url = servers.nats.url
         await supervisor.start([self._spec(name, f"penstock_{name}", url, database) for name in PROJECTIONS])
         self._announce(url, database)
@@ -212,6 +216,7 @@ class SessionRun:
         try:
             await supervisor.stop()
         finally:
+            self.plan.folder.database_file.unlink(missing_ok=True)
             await servers.stop()
 
     def _spec(self, name: str, module: str, nats_url: str, postgres_url: str) -> Any:
@@ -219,6 +224,7 @@ class SessionRun:
             "PENSTOCK_CONFIG": str(self.plan.folder.config),
             "PENSTOCK_NATS_URL": nats_url,
             "PENSTOCK_POSTGRES_URL": postgres_url,
+            "PENSTOCK_POSTGRES_URL_FILE": str(self.plan.folder.database_file),
             "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
             "PENSTOCK_WITNESS_DIR": str(self.plan.folder.path),
             "PENSTOCK_STANDBY": str(name.endswith(STANDBY)).lower(),

@@ -1,8 +1,8 @@
 """What a service is told at its start: where the servers are, and the resolved configuration.
 
 Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
-PENSTOCK_POSTGRES_URL, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S,
-PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC.
+PENSTOCK_POSTGRES_URL or PENSTOCK_POSTGRES_URL_FILE, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE,
+PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC.
 """
 
 import hashlib
@@ -28,6 +28,8 @@ class ServiceSettings(BaseSettings):
     config: Path
     nats_url: str
     postgres_url: str = ""
+    postgres_url_file: Path | None = None
+    """Where the database's address will be written once it is known: trading does not wait for it."""
     data_dir: Path = Path()
     log_file: Path | None = None
     snapshot_interval_s: float = 10.0
@@ -37,6 +39,20 @@ class ServiceSettings(BaseSettings):
     """`always`: nats-server flushes to disk before it acknowledges, which live trading requires."""
     standby: bool = False
     """A second copy: computes everything, publishes only what nobody else has."""
+
+    @property
+    def may_have_database(self) -> bool:
+        """Whether there is a database, or will be."""
+        return bool(self.postgres_url) or self.postgres_url_file is not None
+
+    def database_url(self) -> str:
+        """The database's address as of now; empty while it is not known."""
+        if self.postgres_url or self.postgres_url_file is None:
+            return self.postgres_url
+        try:
+            return self.postgres_url_file.read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from penstock_runtime.log import Log
 from penstock_runtime.process import run_process
 from penstock_runtime.service import StageService
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.store.archive import DatabasePast
 
 
 class Runnable(Protocol):
@@ -43,7 +44,7 @@ def run_shell(name: str, build: Build) -> None:
             settings.nats_url,
             partition=settings.session.partition,
             name=name,
-            database=settings.postgres_url,
+            past=DatabasePast(settings.database_url) if settings.may_have_database else None,
         )
         service = build(log, settings)
         await service.start()

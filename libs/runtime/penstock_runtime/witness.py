@@ -26,7 +26,7 @@ from penstock_contracts.base import record
 from penstock_contracts.codec import adapter
 
 from penstock_runtime.embedded.ownership import write_private
-from penstock_runtime.errors import Halt, LogAgedOut, LogLost, Unavailable
+from penstock_runtime.errors import Halt, LogLost, Unavailable
 from penstock_runtime.log.connection import Log, reason
 from penstock_runtime.snapshots import Snapshot, SnapshotStore
 
@@ -200,11 +200,11 @@ async def sight(log: Log, sequence: int) -> Sighting | None:
     return Sighting(sequence=sequence, digest=hasher.hexdigest()[:32])
 
 
-async def check(log: Log, witness: LogWitness, snapshots: dict[str, SnapshotWitness]) -> None:
+async def check(log: Log, witness: LogWitness, snapshots: dict[str, SnapshotWitness]) -> str:
     """Make sure that this is the session's log, with all that was seen of it.
 
-    LogLost when it is empty, another one, or ends before its witness; LogAgedOut when it is the one, but
-    no longer reaches back to the session's beginning; Unavailable when the server does not answer.
+    Returns what to tell the operator when it no longer reaches back to the session's beginning. LogLost when
+    it is empty, another one, or ends before its witness; Unavailable when the server does not answer.
     """
     who = f"the log of session {witness.session_id} was lost"
     try:
@@ -226,7 +226,8 @@ async def check(log: Log, witness: LogWitness, snapshots: dict[str, SnapshotWitn
                 f"{who}: at {seen.sequence}, its {name}, lies {'another' if found else 'no'} message"
             )
     if witness.genesis.sequence < info.state.first_seq:
-        raise LogAgedOut(_aged_out(witness, info.state.first_seq, snapshots))
+        return _aged_out(witness, info.state.first_seq, snapshots)
+    return ""
 
 
 def _same_stream(info: StreamInfo, witness: LogWitness) -> None:
@@ -256,15 +257,10 @@ def _aged_out(witness: LogWitness, first: int, snapshots: dict[str, SnapshotWitn
     for name, known in snapshots.items():
         place = known.snapshots[-1].sequence if known.snapshots else 0
         usable = (
-            f"could read on from its snapshot at {place}"
-            if place >= first
-            else "has no snapshot to go on from"
+            f"reads on from its snapshot at {place}" if place >= first else "has no snapshot to go on from"
         )
         text += f"; {name} {usable}"
-    return (
-        f"{text}; market data and commands continue from the session's beginning, which only the database "
-        "and the report still have: start a new session"
-    )
+    return f"{text}; what is missing is read from the archive in the database"
 
 
 async def keep(log: Log, witness: Witness) -> None:

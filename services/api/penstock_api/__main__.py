@@ -5,6 +5,7 @@ import asyncio
 from penstock_runtime.log import Log
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
+from penstock_runtime.store.archive import DatabasePast
 from penstock_runtime.store.pool import open_pool
 
 from penstock_api.config import ApiConfig
@@ -16,7 +17,10 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     config = settings.section("api", ApiConfig)
     pool = await open_pool(settings.postgres_url, name=NAME)
     log = await Log.connect(
-        settings.nats_url, partition=settings.session.partition, name=NAME, database=settings.postgres_url
+        settings.nats_url,
+        partition=settings.session.partition,
+        name=NAME,
+        past=DatabasePast(settings.database_url),
     )
     try:
         await serve(config, log, pool, stop)

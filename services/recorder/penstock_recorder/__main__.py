@@ -5,7 +5,7 @@ import asyncio
 from penstock_runtime.log import Log
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
-from penstock_runtime.store.archive import Archive
+from penstock_runtime.store.archive import Archive, DatabasePast
 from penstock_runtime.store.archiver import Archiver
 from penstock_runtime.store.cursors import CursorKey
 from penstock_runtime.store.pool import open_pool
@@ -21,7 +21,10 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     session = settings.session
     pool = await open_pool(settings.postgres_url, name="recorder")
     log = await Log.connect(
-        settings.nats_url, partition=session.partition, name="recorder", database=settings.postgres_url
+        settings.nats_url,
+        partition=session.partition,
+        name="recorder",
+        past=DatabasePast(settings.database_url),
     )
     try:
         key = CursorKey(session.session_id, NAME, session.partition)

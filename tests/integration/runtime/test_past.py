@@ -10,6 +10,7 @@ from penstock_kernel.topology import STAGES
 from penstock_runtime.drivers import StageDriver
 from penstock_runtime.errors import LogAgedOut, LogLost
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from penstock_runtime.store.archive import DatabasePast
 from support.past import age_out
 from support.runtime import market_writer, new_session, settings_for, start_service, taken, write
 from support.toy import ToyStage, expected, market
@@ -24,7 +25,8 @@ async def connect(nats_url: str, postgres_url: str) -> AsyncIterator[Connect]:
     opened: list[Log] = []
 
     async def connected(*, past: bool = True) -> Log:
-        opened.append(await Log.connect(nats_url, name="test", database=postgres_url if past else ""))
+        archive = DatabasePast(lambda: postgres_url) if past else None
+        opened.append(await Log.connect(nats_url, name="test", past=archive))
         return opened[-1]
 
     yield connected

@@ -19,9 +19,9 @@ from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.consumer import OrderedConsumer, identity
 from penstock_runtime.log.cursor import Cursor
 from penstock_runtime.log.delivery import Delivered
+from penstock_runtime.log.past import Past
 from penstock_runtime.log.reader import LogReader
 from penstock_runtime.log.streams import StreamLimits, declare
-from penstock_runtime.store.archive import DatabasePast
 
 _log = structlog.get_logger(__name__)
 
@@ -36,15 +36,15 @@ class Log:
         self.partition = partition
         self.stream = subjects.stream_name(partition)
         self.js: JetStreamContext = client.jetstream(timeout=10)
-        self.past: DatabasePast | None = None
+        self.past: Past | None = None
         """Where readers find what has left the log."""
         self._consumers: list[OrderedConsumer] = []
 
     @classmethod
-    async def connect(cls, url: str, *, partition: int = 0, name: str, database: str = "") -> "Log":
+    async def connect(cls, url: str, *, partition: int = 0, name: str, past: Past | None = None) -> "Log":
         """Connect. Unavailable when no server answers. Reconnects for ever afterwards.
 
-        With a database's address, what has left the log is read from the archive there.
+        What has left the log is read from the past, where there is one.
         """
         client = LogClient()
 
@@ -74,7 +74,7 @@ class Log:
         except (NatsError, NoServersError, OSError, TimeoutError) as error:
             raise Unavailable(f"no log at {url}: {reason(error)}") from error
         log = cls(client, partition)
-        log.past = DatabasePast(database) if database else None
+        log.past = past
         return log
 
     async def declare(self, limits: StreamLimits) -> None:

@@ -25,7 +25,8 @@ _HEARTBEAT_S = 1.0
 _SILENCE_S = 3.5
 _BACKLOG_MAX = 20_000
 """Messages waiting here before flow control holds the server back."""
-_PAST_RETRY_S = 0.05
+_FULL_S = 0.02
+_PAST_RETRY_S = 0.5
 _STALL_S = 1.0
 """After holding the server back for longer, what comes next may have left the log: it begins again."""
 
@@ -231,8 +232,7 @@ class OrderedConsumer:
     async def _watch(self) -> None:
         while self.failure is None:
             if self.behind:
-                if not await self._recall():
-                    await asyncio.sleep(_PAST_RETRY_S)
+                await asyncio.sleep(await self._recall())
                 continue
             try:
                 async with asyncio.timeout(_HEARTBEAT_S):
@@ -286,15 +286,18 @@ class OrderedConsumer:
         self._pending = 1
         _log.warning("reading_the_past", filters=self._filters, after=self._recalled, why=str(why))
 
-    async def _recall(self) -> bool:
-        """Take the next messages from the past, or go on from the log where it holds what comes next."""
+    async def _recall(self) -> float:
+        """Take the next messages from the past, or go on from the log where it holds what comes next.
+
+        Returns how long to wait before the next time, s.
+        """
         if len(self.queue) >= _BACKLOG_MAX:
-            return False
+            return _FULL_S
         try:
             info = await self._js.stream_info(self._stream)
             if self._recalled + 1 >= info.state.first_seq and not self._last[1]:
                 await self._come_back()
-                return True
+                return 0.0
             assert self.past is not None, "it would not be behind"
             messages = await self.past.after(identity(info), self._recalled)
             if not messages:
@@ -309,8 +312,8 @@ class OrderedConsumer:
             self._fail(LogLost(f"{self._stream} is gone"))
         except (APIError, NatsError, TimeoutError, Unavailable) as error:
             _log.warning("past_not_read", filters=self._filters, error=str(error) or type(error).__name__)
-            return False
-        return True
+            return _PAST_RETRY_S
+        return 0.0
 
     async def _come_back(self) -> None:
         self._start_sequence = self._recalled + 1

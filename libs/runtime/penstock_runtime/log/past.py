@@ -25,6 +25,10 @@ class Past(Protocol):
         """Log sequence of the last genesis in the record; None when it holds none."""
         ...
 
+    async def close(self) -> None:
+        """Let go of what it is read from."""
+        ...
+
 
 @lru_cache(maxsize=16_384)
 def passes(filters: tuple[str, ...], subject: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
@@ -77,10 +77,13 @@ class Archive:
 
 
 class DatabasePast:
-    """The archive as the past of a log's readers; connects when it is first asked."""
+    """The archive as the past of a log's readers; connects when it is first asked.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    `address` gives the database's address as of now, empty while it is not known.
+    """
+
+    def __init__(self, address: Callable[[], str]) -> None:
+        self._address = address
         self._archive: Archive | None = None
         self._pool: Pool | None = None
 
@@ -89,7 +92,7 @@ class DatabasePast:
         try:
             found = await (await self._open()).run_after(stream, sequence)
         except Exception as error:
-            raise _told(error) from error
+            raise await self._told(error) from error
         if found is None:
             return []
         first, packed = found
@@ -105,26 +108,27 @@ class DatabasePast:
         try:
             return await (await self._open()).genesis(stream)
         except Exception as error:
-            raise _told(error) from error
+            raise await self._told(error) from error
 
     async def close(self) -> None:
         """Close the connections, if there are any."""
-        if self._pool is not None:
-            self._pool.terminate()
+        pool, self._pool, self._archive = self._pool, None, None
+        if pool is not None:
+            pool.terminate()
 
     async def _open(self) -> Archive:
         if self._archive is None:
-            self._pool = await open_pool(self._url, name="past")
+            self._pool = await open_pool(self._address(), name="past")
             self._archive = Archive(self._pool)
         return self._archive
 
-
-def _told(error: Exception) -> Exception:
-    if isinstance(error, asyncpg.UndefinedTableError):
-        return Unavailable("the database has no archive yet")
-    if is_lost(error):
-        return Unavailable(f"the archive cannot be asked: {str(error) or type(error).__name__}")
-    return error
+    async def _told(self, error: Exception) -> Exception:
+        if isinstance(error, asyncpg.UndefinedTableError):
+            return Unavailable("the database has no archive yet")
+        if is_lost(error):
+            await self.close()  # it may be at another address when it is back
+            return Unavailable(f"the archive cannot be asked: {str(error) or type(error).__name__}")
+        return error
 
 
 _LAST = "SELECT last_sequence FROM archive WHERE stream = $1 ORDER BY first_sequence DESC LIMIT 1"
