@@ -20,7 +20,7 @@ from penstock_contracts.types import (
     OrderType,
     TargetKind,
 )
-from penstock_contracts.venue import Fill, OrderChanged
+from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
 from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.session import SessionConfig, StrategySpec
 from penstock_risk.config import PROFILES, RiskConfig
@@ -200,6 +200,20 @@ class Table:
             liquidity=Liquidity.TAKER,
             quantity_left=left,
         )
+
+    def accept(self, *orders: OrderApproved) -> None:
+        """The venue has the orders."""
+        for order in orders:
+            self.say(
+                OrderAccepted(
+                    order_id=order.order_id,
+                    strategy=order.strategy,
+                    instrument=order.instrument,
+                    number=2,
+                    ts=self.now,
+                    venue_order_id="v-1",
+                )
+            )
 
     def over(self, order: OrderApproved, state: OrderState = OrderState.CANCELLED) -> list[Message]:
         """The order ends without a fill."""

@@ -1,17 +1,18 @@
 """Closing positions: cancel what works, then close at market when nothing works any more."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from penstock_contracts.base import Message
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
 from penstock_kernel.errors import HaltError
 from penstock_kernel.ledger import plain
-from penstock_kernel.money import ZERO
+from penstock_kernel.money import ONE, ZERO
 
-from penstock_risk.desk import Desk, no_position
+from penstock_risk.desk import Desk, OrderForm, no_position
 from penstock_risk.limits import Refusal
-from penstock_risk.state import Book
+from penstock_risk.state import Book, WorkingOrder
 from penstock_risk.trading import Event, next_state
 
 
@@ -89,14 +90,22 @@ def advance(desk: Desk, ts: int) -> list[Message]:
 
 
 def _cancel_crossed(desk: Desk, book: Book, ts: int) -> list[Message] | None:
-    """Cancel other strategies' resting orders that the closing order would meet; None if there are none."""
+    """Cancel other strategies' resting orders that the closing order could meet; None if there are none."""
     closing_sign = -1 if book.position.quantity > 0 else 1
+    price = desk.account.price(book.instrument, closing_sign)
+    reach = None if price is None else price * (ONE + closing_sign * desk.config.price_collar)
     found: list[Message] | None = None
     for each in desk.books_of(book.instrument):
         for order in each.working.values():
-            if order.limit_price is not None and order.sign != closing_sign:
+            if order.sign != closing_sign and meets(order, closing_sign, reach):
                 found = (found or []) + desk.cancel(each, order, ts, book.closing)
     return found
+
+
+def meets(order: WorkingOrder, sign: int, reach: Decimal | None) -> bool:
+    """Whether an order on the other side that goes as far as `reach` would meet this resting one."""
+    resting = order.limit_price
+    return resting is not None and (reach is None or sign * (reach - resting) >= 0)
 
 
 def _close(desk: Desk, book: Book, ts: int) -> Message:
@@ -108,9 +117,9 @@ def _close(desk: Desk, book: Book, ts: int) -> Message:
         book,
         ts,
         quantity,
+        OrderForm(reduce_only=True),
         reference_price=price,
         unit_notional=desk.account.unit_notional(book.position.contract, price),
-        reduce_only=True,
         reason=book.closing,
     )
 

@@ -60,6 +60,13 @@ class RiskConfig(InstrumentLimits):
     net_exposure_fraction_max: Fraction = Field(
         default=Decimal(1), description="Largest difference between long and short notionals."
     )
+    strategy_exposure_fraction_max: Fraction = Field(
+        default=Decimal(1),
+        description="Largest sum of the notionals of a strategy's positions, as a fraction of its capital.",
+    )
+    leverage_max: Fraction = Field(
+        default=Decimal(1), description="Largest gross exposure as a multiple of the account's equity."
+    )
 
     price_collar: Decimal = Field(
         default=Decimal("0.02"), gt=0, lt=1,
@@ -76,26 +83,49 @@ class RiskConfig(InstrumentLimits):
     )  # fmt: skip
     orders_per_second_max: Count = Field(default=10, description="Orders in one second of event time.")
     orders_per_minute_max: Count = Field(default=120, description="Orders in one minute of event time.")
-    short_allowed: Literal["never", "derivatives", "always"] = Field(
+    short_allowed: Literal["never", "derivatives", "borrowed", "always"] = Field(
         default="derivatives",
-        description="What may be sold short. Spot and equities need borrowing, which is not modelled.",
+        description="What may be sold short. Spot and equities need borrowing: with `borrowed` as much of "
+        "them as borrow_quantity says, with `always` any quantity.",
+    )
+    borrow_quantity: dict[InstrumentKey, Positive] = Field(
+        default={},
+        description="What can be borrowed of an instrument, in units, for all strategies together.",
     )
     order_types: tuple[OrderType, ...] = Field(
-        default=(OrderType.MARKET, OrderType.LIMIT), description="Order types that may pass."
+        default=tuple(OrderType), description="Order types that may pass."
     )
     times_in_force: tuple[TimeInForce, ...] = Field(
-        default=(TimeInForce.GTC, TimeInForce.IOC), description="Times in force that may pass."
+        default=tuple(TimeInForce), description="Times in force that may pass."
     )
 
-    sizing_method: Literal["fixed_quantity", "fixed_notional", "capital_fraction"] = Field(
-        default="capital_fraction", description="How signals that leave their size to risk are sized."
-    )
+    sizing_method: Literal[
+        "fixed_quantity", "fixed_notional", "capital_fraction", "volatility_target", "fractional_kelly"
+    ] = Field(default="capital_fraction", description="How signals that leave their size to risk are sized.")
     sizing_quantity: Positive = Field(default=Decimal(1), description="For fixed_quantity, in units.")
     sizing_notional: Positive = Field(
         default=Decimal(1000), description="For fixed_notional, account currency."
     )
     sizing_fraction: Fraction = Field(
         default=Decimal("0.1"), description="For capital_fraction: of the strategy's capital."
+    )
+    sizing_volatility: Fraction = Field(
+        default=Decimal("0.1"),
+        description="For volatility_target: yearly volatility of a position as a fraction of the strategy's "
+        "capital. Needs signals that carry the volatility of their instrument.",
+    )
+    sizing_kelly: Decimal = Field(
+        default=Decimal("0.25"), gt=0, le=1, allow_inf_nan=False,
+        description="For fractional_kelly: part of the Kelly fraction, with a signal's confidence as the "
+        "probability to win.",
+    )  # fmt: skip
+    sizing_kelly_payoff: Fraction = Field(
+        default=Decimal(1),
+        description="For fractional_kelly: what is won over what is lost, without a stop and a target.",
+    )
+    sizing_fraction_max: Fraction = Field(
+        default=Decimal("0.25"),
+        description="For volatility_target and fractional_kelly: most of the strategy's capital.",
     )
     sizing_compound: bool = Field(
         default=False, description="A strategy's capital is its share of current equity, not of the start's."
@@ -144,6 +174,8 @@ PROFILES: dict[str, RiskConfig] = {
         instrument_exposure_fraction_max=_UNBOUND,
         gross_exposure_fraction_max=_UNBOUND,
         net_exposure_fraction_max=_UNBOUND,
+        strategy_exposure_fraction_max=_UNBOUND,
+        leverage_max=_UNBOUND,
         price_collar=Decimal("0.99"),
         price_age_ms_max=10**12,
         price_age_intervals_max=10**6,

@@ -1,26 +1,42 @@
 """The decision on one signal: gate, size, price, limits, in that order; the first objection refuses."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.orders import LimitCheck
+from penstock_contracts.orders import LimitCheck, OrderApproved, SignalRefused
 from penstock_contracts.signals import Signal
-from penstock_contracts.types import InstrumentKind, MarketStatus, OrderType, Outcome, TradingState
+from penstock_contracts.types import (
+    Direction,
+    InstrumentKind,
+    MarketStatus,
+    OrderType,
+    Outcome,
+    TimeInForce,
+    TradingState,
+)
 from penstock_kernel.grid import NS_PER_MS, NS_PER_SECOND
-from penstock_kernel.money import ONE, ZERO, round_down, round_up, unit
+from penstock_kernel.ids import make_id
+from penstock_kernel.ledger import fit
+from penstock_kernel.money import ZERO, round_down
 
-from penstock_risk.desk import Desk, resolved
-from penstock_risk.exposure import in_flight, measure
+from penstock_risk.closing import meets
+from penstock_risk.desk import AT_MARKET, Desk, OrderForm, resolved
+from penstock_risk.exits import Exit, exits_of, wanted
+from penstock_risk.exposure import in_flight, measure, working_quantity
 from penstock_risk.limits import MEASURES, RULES, SPARE_REDUCTIONS, Facts, Refusal, checks
+from penstock_risk.prices import prices_of
 from penstock_risk.sizing import below_minimum, target_quantity
-from penstock_risk.state import Book
+from penstock_risk.state import Book, Role, WorkingOrder
 from penstock_risk.stops import measured, stop_checks
 
 _UNSHORTABLE = frozenset({InstrumentKind.SPOT, InstrumentKind.EQUITY})
-_UNSUPPORTED = ("stop_price", "take_profit", "stop_loss", "trail", "algo")
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _MINUTE = 60 * NS_PER_SECOND
+_BOUNDLESS = Decimal(10**18)
+"""Leverage of an account without equity."""
 
 
 @dataclass(slots=True)
@@ -31,15 +47,28 @@ class Draft:
     signal: Signal
     definition: Instrument
     ts: int
+    replaced: WorkingOrder | None = None
+    """The order whose place it is to take: not counted beside it."""
     quantity: Decimal = ZERO
     """Signed."""
+    target: Decimal = ZERO
+    """The position that it brings, signed."""
     reduces: bool = False
     """It brings the strategy's own position nearer to zero, and not beyond."""
-    reduce_only: bool = False
-    limit_price: Decimal | None = None
+    form: OrderForm = AT_MARKET
+    exits: Sequence[Exit] = ()
+    """What protects the target."""
     worst_price: Decimal = ZERO
     unit_notional: Decimal = ZERO
     passed: tuple[LimitCheck, ...] = ()
+
+    @property
+    def held(self) -> Decimal:
+        """What the strategy has, and what its other orders may still bring."""
+        flying = in_flight(self.book)
+        if self.replaced is not None:
+            flying -= self.replaced.sign * self.replaced.quantity_left
+        return self.book.position.quantity + flying
 
     @property
     def sign(self) -> int:
@@ -66,34 +95,78 @@ def gate(desk: Desk, signal: Signal) -> Refusal | None:
     return None
 
 
-def decide(desk: Desk, book: Book, signal: Signal) -> Message:
+def decide(desk: Desk, book: Book, signal: Signal) -> list[Message]:
     """The outcome of a signal for which nothing works any more."""
+    draft = draft_of(desk, book, signal)
+    if isinstance(draft, SignalRefused):
+        return [draft]
+    if not draft.quantity:
+        if not draft.exits:
+            return [resolved(signal, draft.ts, Outcome.NO_CHANGE)]
+        return protect(desk, draft, None)
+    entry = send_entry(desk, draft)
+    return [entry, *protect(desk, draft, entry.order_id)]
+
+
+def draft_of(
+    desk: Desk, book: Book, signal: Signal, replaced: WorkingOrder | None = None
+) -> Draft | SignalRefused:
+    """The order that a signal makes, within every limit, with its exits; or the signal's refusal."""
     definition = desk.definition(book.instrument)
     assert definition is not None
-    draft = Draft(book, signal, definition, max(signal.ts, desk.state.now))
-    refusal = _market(desk, draft)
+    draft = Draft(book, signal, definition, max(signal.ts, desk.state.now), replaced)
+    refusal = _market(desk, draft) or _size(desk, draft)
+    if refusal is None and draft.quantity:
+        refusal = _direction(desk, draft) or _price(desk, draft)
     if refusal is None:
-        refusal = _size(desk, draft)
-    if refusal is None and not draft.quantity:
-        return resolved(signal, draft.ts, Outcome.NO_CHANGE)
-    if refusal is None:
-        refusal = _direction(desk, draft) or _price(desk, draft) or _self_trade(desk, draft)
-    if refusal is None:
+        refusal = _exits(desk, draft) or _self_trade(desk, draft)
+    if refusal is None and draft.quantity:
         refusal = _limits(desk, draft)
-    if refusal is not None:
-        return desk.refuse(signal, draft.ts, refusal)
+    return draft if refusal is None else desk.refuse(signal, draft.ts, refusal)
+
+
+def send_entry(desk: Desk, draft: Draft) -> OrderApproved:
+    """Approve the order itself."""
     return desk.approve(
-        book,
+        draft.book,
         draft.ts,
         draft.quantity,
-        reference_price=signal.price,
+        draft.form,
+        reference_price=draft.signal.price,
         unit_notional=draft.unit_notional,
-        signal=signal,
-        limit_price=draft.limit_price,
+        signal=draft.signal,
         collar_price=draft.worst_price,
-        reduce_only=draft.reduce_only,
         checks=draft.passed,
     )
+
+
+def protect(
+    desk: Desk, draft: Draft, parent_id: str | None, replaced: Mapping[Role, WorkingOrder] | None = None
+) -> list[Message]:
+    """Approve the exits: a stop and a target of which one cancels the other."""
+    group_id = make_id("g", draft.signal.signal_id) if len(draft.exits) > 1 else None
+    return [
+        desk.approve(
+            draft.book,
+            draft.ts,
+            -draft.target,
+            OrderForm(
+                type=each.type,
+                limit_price=each.limit_price,
+                stop_price=each.stop_price,
+                trail=each.trail,
+                reduce_only=True,
+                role=each.role,
+                parent_id=parent_id,
+                group_id=group_id,
+                replaces=replaced.get(each.role) if replaced is not None else None,
+            ),
+            reference_price=draft.signal.price,
+            unit_notional=ZERO,
+            signal=draft.signal,
+        )
+        for each in draft.exits
+    ]
 
 
 def _market(desk: Desk, draft: Draft) -> Refusal | None:
@@ -102,9 +175,12 @@ def _market(desk: Desk, draft: Draft) -> Refusal | None:
         return Refusal("order_type", text=f"{style.type} orders may not pass")
     if style.time_in_force not in desk.config.times_in_force:
         return Refusal("time_in_force", text=f"{style.time_in_force} may not pass")
-    for name in _UNSUPPORTED:
-        if getattr(style, name) is not None:
-            return Refusal("style", text=f"{name} is not supported")
+    if style.algo is not None:
+        return Refusal("style", text="algo is not supported")
+    if style.time_in_force == TimeInForce.GTD and (style.expire_at is None or style.expire_at <= ts):
+        return Refusal("style", text="a gtd order that does not say when it expires, or has expired")
+    if style.post_only and (style.type != OrderType.LIMIT or style.time_in_force in _AT_ONCE):
+        return Refusal("style", text="post-only is for limit orders that may rest")
     settled = definition.base if definition.inverse else definition.quote
     if definition.settlement != settled:
         return Refusal("instrument", text=f"settled in {definition.settlement}, not in {settled}")
@@ -113,7 +189,7 @@ def _market(desk: Desk, draft: Draft) -> Refusal | None:
         return Refusal("market_closed", text=status.value)
     if definition.expiry is not None and ts >= definition.expiry:
         return Refusal("market_closed", text="expired")
-    if desk.caps(draft.book.instrument) is None:
+    if desk.caps(draft.book.instrument, draft.book.strategy) is None:
         return Refusal("limits", text=f"no limits are set for {draft.book.instrument}")
     if desk.account.rate(definition.settlement) is None:
         return Refusal("rate", text=f"no rate for {definition.settlement}")
@@ -137,15 +213,20 @@ def _age(desk: Desk, draft: Draft) -> Refusal | None:
 
 def _size(desk: Desk, draft: Draft) -> Refusal | None:
     book, signal = draft.book, draft.signal
-    held = book.position.quantity + in_flight(book)
+    held = draft.held
     unit_notional = desk.account.unit_notional(book.position.contract, signal.price)
-    target = target_quantity(desk.config, signal, desk.capital_of(book.strategy), unit_notional)
-    if target < 0 and not _may_short(desk, draft.definition):
-        if held <= 0:
-            return Refusal("short", ZERO, target, "short selling is not allowed")
-        target = ZERO
+    interval = desk.strategies[book.strategy].interval
+    target = target_quantity(desk.config, signal, desk.capital_of(book.strategy), unit_notional, interval)
+    if isinstance(target, Refusal):
+        return target
+    if draft.definition.kind in _UNSHORTABLE or desk.config.short_allowed == "never":
+        refusal = _short(desk, draft, target)
+        if refusal is not None and held <= 0:
+            return refusal
+        target = ZERO if refusal is not None else target
     lot = draft.definition.lot_size
     draft.quantity = round_down(target - held, lot)
+    draft.target = held + draft.quantity
     if not draft.quantity:
         if target and not held:
             return Refusal("quantity_min", lot, abs(target), "less than a lot")
@@ -155,9 +236,21 @@ def _size(desk: Desk, draft: Draft) -> Refusal | None:
     return Refusal(*below) if below is not None else None
 
 
-def _may_short(desk: Desk, definition: Instrument) -> bool:
+def _short(desk: Desk, draft: Draft, target: Decimal) -> Refusal | None:
+    """Whether a short target may not be, for want of leave or of anybody who lends."""
+    if target >= 0:
+        return None
     allowed = desk.config.short_allowed
-    return allowed == "always" or (allowed == "derivatives" and definition.kind not in _UNSHORTABLE)
+    if allowed == "always":
+        return None
+    if allowed != "borrowed":
+        return Refusal("short", ZERO, target, "short selling is not allowed")
+    lent = ZERO
+    for book in desk.books_of(draft.book.instrument):
+        if book is not draft.book:
+            lent += max(working_quantity(book)[1] - book.position.quantity, ZERO)
+    free = desk.config.borrow_quantity.get(draft.book.instrument, ZERO) - lent
+    return None if -target <= free else Refusal("borrow", free, -target, "no more can be borrowed")
 
 
 def _nearer_to_zero(held: Decimal, quantity: Decimal) -> bool:
@@ -166,9 +259,8 @@ def _nearer_to_zero(held: Decimal, quantity: Decimal) -> bool:
 
 
 def _direction(desk: Desk, draft: Draft) -> Refusal | None:
-    held = draft.book.position.quantity + in_flight(draft.book)
-    draft.reduce_only = draft.signal.style.reduce_only
-    if draft.reduce_only and not draft.reduces:
+    held = draft.held
+    if draft.signal.style.reduce_only and not draft.reduces:
         return Refusal("reduce_only", abs(held), abs(held + draft.quantity), "the position would not shrink")
     if desk.state.trading is not TradingState.REDUCING or draft.reduces:
         return None
@@ -185,49 +277,69 @@ def _direction(desk: Desk, draft: Draft) -> Refusal | None:
 
 
 def _price(desk: Desk, draft: Draft) -> Refusal | None:
-    """The collar, and the worst price that the limits count with."""
+    """The prices of the order, the collar, and the worst price that the limits count with."""
     style, sign, collar = draft.signal.style, draft.sign, desk.config.price_collar
     market = desk.account.price(draft.book.instrument, sign)
     assert market is not None
-    decided = draft.signal.price
-    if style.type is OrderType.LIMIT:
-        if style.limit_price is None:
-            return Refusal("limit_price", text="a limit order without a limit price")
-        step = draft.definition.tick_size or unit(draft.definition.price_decimals)
-        # Passive: a buy not above its limit, a sell not below it.
-        decided = round_down(style.limit_price, step) if sign > 0 else round_up(style.limit_price, step)
-        if decided <= 0:
-            return Refusal("limit_price", step, style.limit_price, "below the first tick")
-        draft.limit_price = decided
-    distance = abs(decided / market - ONE)
-    if distance > collar:
-        return Refusal("price_collar", collar, distance, f"{decided} is too far from the market's {market}")
-    draft.passed += (LimitCheck(rule="price_collar", limit=collar, value=distance),)
-    draft.worst_price = draft.limit_price or decided * (ONE + sign * collar)
+    found = prices_of(draft.definition, style, sign, draft.signal.price, market, collar)
+    if isinstance(found, Refusal):
+        return found
+    draft.passed += (LimitCheck(rule="price_collar", limit=collar, value=found.distance),)
+    draft.worst_price = found.worst
     contract, account = draft.book.position.contract, desk.account
     draft.unit_notional = max(
-        account.unit_notional(contract, draft.worst_price), account.unit_notional(contract, market)
+        account.unit_notional(contract, price) for price in (found.worst, found.dearest, market)
+    )
+    draft.form = OrderForm(
+        type=OrderType(style.type),
+        limit_price=found.limit,
+        stop_price=found.stop,
+        trail=found.trail,
+        time_in_force=TimeInForce(style.time_in_force),
+        expire_at=style.expire_at,
+        post_only=style.post_only,
+        reduce_only=style.reduce_only,
+        replaces=draft.replaced,
     )
     return None
 
 
+def _exits(desk: Desk, draft: Draft) -> Refusal | None:
+    """The stop and the target, where the signal wants them and there is something to protect."""
+    signal, target = draft.signal, draft.target
+    if not wanted(signal.style):
+        return None
+    if signal.direction is Direction.FLAT:
+        return Refusal("style", text="a signal to be flat leaves nothing to protect")
+    if not target:
+        return None
+    reference = signal.price
+    if draft.quantity:
+        reference = draft.form.limit_price or draft.form.stop_price or signal.price
+    found = exits_of(desk.config, draft.definition, signal.style, 1 if target > 0 else -1, reference)
+    if isinstance(found, Refusal):
+        return found
+    draft.exits = found
+    return None
+
+
 def _self_trade(desk: Desk, draft: Draft) -> Refusal | None:
-    """Whether the order would meet one of our own that rests on the other side."""
+    """Whether an order would meet one of our own that rests on the other side; at market, at the collar."""
+    orders = [(draft.sign, draft.form.limit_price, draft.worst_price)] if draft.quantity else []
+    exit_sign = -1 if draft.target > 0 else 1
+    orders += [(exit_sign, each.limit_price, each.limit_price) for each in draft.exits if each.limit_price]
     for book in desk.books_of(draft.book.instrument):
         for order in book.working.values():
-            resting = order.limit_price
-            if resting is None or order.sign == draft.sign:
-                continue
-            limit = draft.limit_price
-            if limit is None or (limit - resting) * draft.sign >= 0:
-                return Refusal(
-                    "self_trade", resting, limit, f"order {order.order_id} of {book.strategy} rests there"
-                )
+            for sign, limit, reach in orders:
+                replaced = draft.replaced is not None and order.order_id == draft.replaced.order_id
+                if order.sign != sign and not replaced and meets(order, sign, reach):
+                    text = f"order {order.order_id} of {book.strategy} rests there"
+                    return Refusal("self_trade", order.limit_price, limit, text)
     return None
 
 
 def _limits(desk: Desk, draft: Draft) -> Refusal | None:
-    caps = desk.caps(draft.book.instrument)
+    caps = desk.caps(draft.book.instrument, draft.book.strategy)
     assert caps is not None
     facts = _facts(desk, draft, abs(draft.quantity))
     for number, (rule, cap, fact) in enumerate(zip(RULES, caps, facts, strict=True)):
@@ -245,15 +357,24 @@ def _limits(desk: Desk, draft: Draft) -> Refusal | None:
 
 
 def _facts(desk: Desk, draft: Draft, size: Decimal) -> Facts:
-    found = measure(desk.account, draft.book, draft.sign, size, size * draft.unit_notional)
+    added, notional = size, size * draft.unit_notional
+    if draft.replaced is not None:
+        # Until the replacement takes effect the other one works: of the two, what is more.
+        old = draft.replaced
+        added = max(size - old.quantity_left, ZERO)
+        notional = max(notional - old.quantity_left * old.unit_notional, ZERO)
+    found = measure(desk.account, draft.book, draft.sign, added, notional)
+    equity = desk.state.account.equity
     return Facts(
         size,
         size * draft.unit_notional,
         found.position_quantity_worst,
         found.position_worst,
         found.instrument_worst,
+        found.strategy_worst,
         found.gross_worst,
         found.net_worst,
-        Decimal(desk.orders_within(draft.ts, NS_PER_SECOND)),
-        Decimal(desk.orders_within(draft.ts, _MINUTE)),
+        fit(found.gross_worst / equity) if equity > 0 else _BOUNDLESS,
+        Decimal(desk.orders_within(draft.ts, NS_PER_SECOND) + len(draft.exits)),
+        Decimal(desk.orders_within(draft.ts, _MINUTE) + len(draft.exits)),
     )

@@ -1,6 +1,7 @@
 """The order desk: from a signal to its one outcome."""
 
 from bisect import bisect_right, insort
+from dataclasses import dataclass
 from decimal import Decimal
 
 from penstock_contracts.base import Message
@@ -23,9 +24,30 @@ from penstock_kernel.session import SessionConfig
 from penstock_risk.account import Account
 from penstock_risk.config import RiskConfig
 from penstock_risk.limits import Caps, Refusal, caps_of
-from penstock_risk.state import Book, WorkingOrder
+from penstock_risk.state import Book, Role, WorkingOrder
 
 _MINUTE = 60 * NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForm:
+    """How an order is to be worked; the default is at market, good till cancelled."""
+
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: int | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    role: Role = "entry"
+    parent_id: str | None = None
+    group_id: str | None = None
+    replaces: WorkingOrder | None = None
+
+
+AT_MARKET = OrderForm()
 
 
 class Desk:
@@ -60,7 +82,7 @@ class Desk:
     def configure(self, config: RiskConfig) -> None:
         """Take over settings, new or changed."""
         self.config = config
-        self._caps: dict[str, Caps | None] = {}
+        self._caps: dict[tuple[str, str], Caps | None] = {}
 
     # --- What is known ---
 
@@ -79,16 +101,18 @@ class Desk:
                 )
         self.state.instruments[definition.instrument] = definition
         self.state.statuses[definition.instrument] = definition.status
-        self._caps.pop(definition.instrument, None)
+        for strategy in self.strategies:
+            self._caps.pop((definition.instrument, strategy), None)
 
-    def caps(self, instrument: str) -> Caps | None:
-        """The caps of an instrument, None where none are set and none may be assumed."""
+    def caps(self, instrument: str, strategy: str) -> Caps | None:
+        """The caps of an instrument for a strategy, None where none are set and none may be assumed."""
         try:
-            return self._caps[instrument]
+            return self._caps[instrument, strategy]
         except KeyError:
             limits = self.config.limits_of(instrument)
-            caps = None if limits is None else caps_of(self.config, limits, self.account.capital)
-            self._caps[instrument] = caps
+            share = self.strategies[strategy].capital_fraction
+            caps = None if limits is None else caps_of(self.config, limits, self.account.capital, share)
+            self._caps[instrument, strategy] = caps
             return caps
 
     def book(self, strategy: str, definition: Instrument) -> Book:
@@ -174,13 +198,12 @@ class Desk:
         book: Book,
         ts: int,
         signed: Decimal,
+        form: OrderForm,
         *,
         reference_price: Decimal,
         unit_notional: Decimal,
         signal: Signal | None = None,
-        limit_price: Decimal | None = None,
         collar_price: Decimal | None = None,
-        reduce_only: bool = False,
         reason: str = "signal",
         checks: tuple[LimitCheck, ...] = (),
     ) -> OrderApproved:
@@ -189,11 +212,8 @@ class Desk:
         state.orders += 1
         parts = (self.session.session_id, book.strategy, book.instrument, ts, state.orders)
         order_id = make_id("o", *parts)
-        book.working[order_id] = WorkingOrder(
-            order_id, 1 if signed > 0 else -1, abs(signed), unit_notional, limit_price, closing=signal is None
-        )
+        book.working[order_id] = _working(order_id, signed, form, unit_notional, closing=signal is None)
         self._count(ts)
-        style = signal.style if signal is not None else None
         return OrderApproved(
             order_id=order_id,
             client_order_id=order_id,
@@ -204,18 +224,24 @@ class Desk:
             instrument=book.instrument,
             ts=ts,
             side=Side.BUY if signed > 0 else Side.SELL,
-            type=style.type if style is not None else OrderType.MARKET,
+            type=form.type,
             quantity=abs(signed),
-            limit_price=limit_price,
-            time_in_force=style.time_in_force if style is not None else TimeInForce.GTC,
-            expire_at=style.expire_at if style is not None else None,
-            post_only=style.post_only if style is not None else False,
-            reduce_only=reduce_only,
+            limit_price=form.limit_price,
+            stop_price=form.stop_price,
+            time_in_force=form.time_in_force,
+            expire_at=form.expire_at,
+            post_only=form.post_only,
+            reduce_only=form.reduce_only,
+            parent_id=form.parent_id,
             reference_price=reference_price,
             collar_price=collar_price,
             reason=reason,
             model_version=signal.model_version if signal is not None else None,
             checks=checks,
+            trail=form.trail,
+            group_id=form.group_id,
+            replaces=form.replaces.order_id if form.replaces is not None else None,
+            replaces_left=form.replaces.quantity_left if form.replaces is not None else None,
         )
 
     def _count(self, ts: int) -> None:
@@ -223,6 +249,24 @@ class Desk:
         insort(times, ts)
         if times[0] <= self.state.now - _MINUTE:
             del times[: bisect_right(times, self.state.now - _MINUTE)]
+
+
+def _working(
+    order_id: str, signed: Decimal, form: OrderForm, unit_notional: Decimal, *, closing: bool
+) -> WorkingOrder:
+    return WorkingOrder(
+        order_id=order_id,
+        sign=1 if signed > 0 else -1,
+        quantity_left=abs(signed),
+        unit_notional=unit_notional,
+        limit_price=form.limit_price,
+        closing=closing,
+        type=form.type,
+        stop_price=form.stop_price,
+        trail=form.trail,
+        role=form.role,
+        replaces=form.replaces.order_id if form.replaces is not None else "",
+    )
 
 
 def no_position(book: Book) -> bool:

@@ -30,6 +30,8 @@ class Exposures:
     """Of that book."""
     instrument_worst: Decimal = ZERO
     """Of the account in that book's instrument."""
+    strategy_worst: Decimal = ZERO
+    """Of that book's strategy, over all instruments."""
     gross: Decimal = ZERO
     gross_worst: Decimal = ZERO
     net: Decimal = ZERO
@@ -62,8 +64,11 @@ def measure(
                 sells += notional
             found.position_quantity_worst = _worst_quantity(each, sign, quantity)
             found.position_worst = max(abs(held + buys), abs(held - sells))
+        worst = max(abs(held + buys), abs(held - sells))
         found.gross += abs(held)
-        found.gross_worst += max(abs(held + buys), abs(held - sells))
+        found.gross_worst += worst
+        if book is not None and each.strategy == book.strategy:
+            found.strategy_worst += worst
         found.net += held
         buys_all += buys
         sells_all += sells
@@ -80,25 +85,47 @@ def working_notional(book: Book) -> tuple[Decimal, Decimal]:
     """Notional of a book's working buys and sells at their worst prices."""
     buys = sells = ZERO
     for order in book.working.values():
+        if order.protects:
+            continue
+        notional = order.quantity_left * order.unit_notional
+        replaced = book.working.get(order.replaces) if order.replaces else None
+        if replaced is not None:
+            notional = max(notional - replaced.quantity_left * replaced.unit_notional, ZERO)
         if order.sign > 0:
-            buys += order.quantity_left * order.unit_notional
+            buys += notional
         else:
-            sells += order.quantity_left * order.unit_notional
+            sells += notional
+    return buys, sells
+
+
+def working_quantity(book: Book) -> tuple[Decimal, Decimal]:
+    """Quantity that a book's working orders may still buy and sell."""
+    buys = sells = ZERO
+    for order in book.working.values():
+        if order.protects:
+            continue
+        quantity = order.quantity_left
+        replaced = book.working.get(order.replaces) if order.replaces else None
+        if replaced is not None:
+            quantity = max(quantity - replaced.quantity_left, ZERO)
+        if order.sign > 0:
+            buys += quantity
+        else:
+            sells += quantity
     return buys, sells
 
 
 def in_flight(book: Book) -> Decimal:
-    """Signed quantity that a book's working orders may still fill."""
-    return sum((order.sign * order.quantity_left for order in book.working.values()), ZERO)
+    """Signed quantity that a book's working orders may still fill, those that protect apart."""
+    buys, sells = working_quantity(book)
+    return buys - sells
 
 
 def _worst_quantity(book: Book, sign: int, quantity: Decimal) -> Decimal:
     held = book.position.quantity
-    buys = quantity if sign > 0 else ZERO
-    sells = quantity if sign < 0 else ZERO
-    for order in book.working.values():
-        if order.sign > 0:
-            buys += order.quantity_left
-        else:
-            sells += order.quantity_left
+    buys, sells = working_quantity(book)
+    if sign > 0:
+        buys += quantity
+    elif sign < 0:
+        sells += quantity
     return max(abs(held + buys), abs(held - sells))

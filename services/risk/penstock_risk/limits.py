@@ -22,8 +22,10 @@ class Caps(NamedTuple):
     position_quantity: Decimal
     position_notional: Decimal
     instrument_exposure: Decimal
+    strategy_exposure: Decimal
     gross_exposure: Decimal
     net_exposure: Decimal
+    leverage: Decimal
     orders_per_second: Decimal
     orders_per_minute: Decimal
 
@@ -36,14 +38,16 @@ class Facts(NamedTuple):
     position_quantity: Decimal
     position_notional: Decimal
     instrument_exposure: Decimal
+    strategy_exposure: Decimal
     gross_exposure: Decimal
     net_exposure: Decimal
+    leverage: Decimal
     orders_per_second: Decimal
     orders_per_minute: Decimal
 
 
 RULES = Caps._fields
-MEASURES = frozenset(RULES[2:7])
+MEASURES = frozenset(RULES[2:9])
 """Rules on a state of the account, which an order may leave as it is."""
 SPARE_REDUCTIONS = frozenset(RULES) - MEASURES
 
@@ -57,16 +61,18 @@ class Refusal(NamedTuple):
     text: str = ""
 
 
-def caps_of(config: RiskConfig, limits: InstrumentLimits, capital: Decimal) -> Caps:
-    """The caps of one instrument."""
+def caps_of(config: RiskConfig, limits: InstrumentLimits, capital: Decimal, share: Decimal) -> Caps:
+    """The caps of one instrument and one strategy, whose share of the capital is `share`."""
     return Caps(
         limits.order_quantity_max,
         limits.order_notional_fraction_max * capital,
         limits.position_quantity_max,
         limits.position_notional_fraction_max * capital,
         limits.instrument_exposure_fraction_max * capital,
+        config.strategy_exposure_fraction_max * capital * share,
         config.gross_exposure_fraction_max * capital,
         config.net_exposure_fraction_max * capital,
+        config.leverage_max,
         Decimal(config.orders_per_second_max),
         Decimal(config.orders_per_minute_max),
     )

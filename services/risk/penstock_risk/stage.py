@@ -8,7 +8,7 @@ from penstock_contracts.features import Prices
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER, TradingState
-from penstock_contracts.venue import Fill, OrderChanged
+from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
 from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
 from penstock_kernel.ledger import plain
 from penstock_kernel.session import SessionConfig
@@ -24,6 +24,7 @@ from penstock_risk.desk import Desk, no_position
 from penstock_risk.fills import take_fill
 from penstock_risk.limits import Refusal
 from penstock_risk.marking import quiet_rows, take_prices
+from penstock_risk.modify import modify
 from penstock_risk.state import AccountState, Book, RiskState
 from penstock_risk.stops import armed, reached, release
 from penstock_risk.trading import Event
@@ -90,6 +91,10 @@ class RiskStage:
         assert definition is not None
         book = desk.book(signal.strategy, definition)
         outputs = desk.supersede(book, signal)
+        if signal.style.modify:
+            changed = modify(desk, book, signal)
+            if changed:
+                return [*outputs, *changed]
         outputs += desk.cancel_signal_orders(book, ts, "new_signal")
         book.waiting = signal
         outputs += self._decide_waiting(book)
@@ -101,7 +106,7 @@ class RiskStage:
         if signal is None or any(not order.closing for order in book.working.values()):
             return []
         book.waiting = None
-        return [decide(self._desk, book, signal)]
+        return decide(self._desk, book, signal)
 
     def _fill(self, fill: Fill) -> Outputs:
         book, changed = take_fill(self._desk, fill)
@@ -110,6 +115,13 @@ class RiskStage:
         outputs += self._stop(max(fill.ts_known, self._state.now))
         outputs += self._decide_waiting(book)
         return outputs
+
+    def _accepted(self, accepted: OrderAccepted) -> Outputs:
+        book = self._desk.find(accepted.strategy, accepted.instrument)
+        order = book.working.get(accepted.order_id) if book is not None else None
+        if order is not None:
+            order.accepted = True
+        return NOTHING
 
     def _order(self, changed: OrderChanged) -> Outputs:
         book = self._desk.find(changed.strategy, changed.instrument)
@@ -252,6 +264,7 @@ def _described(book: Book) -> dict[str, str]:
 _HANDLERS: dict[type, Callable[[RiskStage, Any], Outputs]] = {
     Signal: RiskStage._signal,
     Fill: RiskStage._fill,
+    OrderAccepted: RiskStage._accepted,
     OrderChanged: RiskStage._order,
     InstrumentDefined: RiskStage._instrument,
     InstrumentStatus: RiskStage._status,

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.signals import Signal
-from penstock_contracts.types import MarketStatus, TradingState
+from penstock_contracts.types import MarketStatus, OrderType, TradingState
 from penstock_kernel.ledger import Position
 from penstock_kernel.money import ZERO
+
+Role = Literal["entry", "stop", "target"]
+"""What an order is for: to bring the position that a signal wants, or to protect it."""
 
 
 @dataclass(slots=True)
@@ -24,6 +28,19 @@ class WorkingOrder:
     closing: bool = False
     """Sent by risk itself to close a position: signals leave it alone."""
     cancel_requested: bool = False
+    type: OrderType = OrderType.MARKET
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    role: Role = "entry"
+    accepted: bool = False
+    """The venue has it, as far as we know."""
+    replaces: str = ""
+    """The order whose place it takes: of the two one works."""
+
+    @property
+    def protects(self) -> bool:
+        """A bracket's stop or target: it fills only what there is to close, so it reserves nothing."""
+        return self.role != "entry"
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Random signals, fills, cancels, prices and commands: what must hold after each of them."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,14 @@ TIGHT = settings(
     drawdown_fraction_max=D("0.03"),
     consecutive_losses_max=4,
 )
+_MEASURED = {
+    "gross_exposure": "gross_worst",
+    "instrument_exposure": "instrument_worst",
+    "net_exposure": "net_worst",
+    "position_notional": "position_worst",
+    "position_quantity": "position_quantity_worst",
+    "strategy_exposure": "strategy_worst",
+}
 PRICES = {BTC: 1000, ETH: 500}
 
 
@@ -92,6 +101,8 @@ class Session(RuleBasedStateMachine):
         wanted=st.integers(0, 90),
         limit=st.sampled_from([None, None, -20, -5, 5, 20]),
         reduce_only=st.integers(0, 9).map(lambda number: number == 0),
+        how=st.sampled_from(["plain", "plain", "stop", "bracket", "trailed", "modify"]),
+        replaces=st.booleans(),
     )
     def signal(
         self,
@@ -101,11 +112,14 @@ class Session(RuleBasedStateMachine):
         wanted: int,
         limit: int | None,
         reduce_only: bool,
+        how: str,
+        replaces: bool,
     ) -> None:
         style = OrderStyle(reduce_only=reduce_only)
+        price = D(self.prices[instrument] + (limit or 0)) / 10
         if limit is not None:
-            price = D(self.prices[instrument] + limit) / 10
             style = OrderStyle(type=OrderType.LIMIT, limit_price=price, reduce_only=reduce_only)
+        style = self.dress(style, how, 1 if direction == "long" else -1, price)
         price_text = str(D(self.prices[instrument]) / 10)
         before = self.table.stage.snapshot()
         outputs = self.table.signal(
@@ -121,12 +135,50 @@ class Session(RuleBasedStateMachine):
         for order in outputs:
             if type(order) is OrderApproved:
                 self.judge(order, before)
+                if order.replaces is not None:
+                    self.venue_replaces(order, replaces)
+
+    def dress(self, style: OrderStyle, how: str, sign: int, price: Decimal) -> OrderStyle:
+        """Add what the style is about."""
+        changes: dict[str, Any] = {}
+        if how == "stop":
+            kind = OrderType.STOP if style.limit_price is None else OrderType.STOP_LIMIT
+            changes = {"type": kind, "stop_price": price + sign * 2}
+        elif how == "bracket":
+            changes = {"stop_loss": price - sign * 3, "take_profit": price + sign * 3}
+        elif how == "trailed":
+            changes = {"trail": D(2)}
+        return replace(style, modify=how != "plain", **changes)
+
+    def venue_replaces(self, order: OrderApproved, replaces: bool) -> None:
+        """One of the two works on."""
+        old = self.table.orders[order.replaces or ""]
+        assert self.table.left[old.order_id] == order.replaces_left
+        if replaces:
+            self.table.over(old, OrderState.REPLACED)
+        else:
+            self.table.over(order, OrderState.REJECTED)
+
+    @precondition(lambda self: self.working())
+    @rule()
+    def accepted(self) -> None:
+        self.table.accept(*self.working())
+
+    def room(self, order: OrderApproved) -> Decimal:
+        """What the venue lets an order fill."""
+        left = self.table.left[order.order_id]
+        if not order.reduce_only or order.reason != "signal":
+            return left
+        held = self.positions.get((order.strategy, order.instrument), D(0))
+        return max(min(left, -order.side.sign * held), D(0))
 
     @precondition(lambda self: self.working())
     @rule(data=st.data(), part=st.integers(1, 4), slip=st.integers(-3, 3), fee=st.integers(0, 20))
     def fill(self, data: st.DataObject, part: int, slip: int, fee: int) -> None:
         order = data.draw(st.sampled_from(self.working()))
-        left = self.table.left[order.order_id]
+        left = self.room(order)
+        if not left:
+            return
         size = left if part == 4 else min(left, max(D("0.001"), (left * part / 4).quantize(D("0.001"))))
         price = str(D(self.prices[order.instrument] + slip) / 10)
         key = (order.strategy, order.instrument)
@@ -155,21 +207,28 @@ class Session(RuleBasedStateMachine):
         assert all(check.value <= check.limit for check in order.checks)
         account = self.table.stage._account
         book = self.table.stage._desk.find(order.strategy, order.instrument)
-        caps = self.table.stage._desk.caps(order.instrument)
+        caps = self.table.stage._desk.caps(order.instrument, order.strategy)
         assert caps is not None
         after = measure(account, book, 0, D(0), D(0))
         earlier = RiskStage(self.config, session())
         earlier.restore(before)
         old = measure(earlier._account, earlier._desk.find(order.strategy, order.instrument), 0, D(0), D(0))
-        for rule_name, name in zip(
-            sorted(MEASURES),
-            ("gross_worst", "instrument_worst", "net_worst", "position_worst", "position_quantity_worst"),
-            strict=True,
-        ):
+        assert set(_MEASURED) == MEASURES - {"leverage"}
+        for rule_name, name in _MEASURED.items():
             value = getattr(after, name)
             assert value <= getattr(caps, rule_name) or value <= getattr(old, name), rule_name
 
     # --- What must hold ---
+
+    @staticmethod
+    def protects(message: Any) -> bool:
+        """Whether it is the approval of a stop or a target; a signal may have these beside its order."""
+        return (
+            type(message) is OrderApproved
+            and message.reduce_only
+            and message.collar_price is None
+            and message.reason == "signal"
+        )
 
     @invariant()
     def every_signal_has_at_most_one_outcome_and_waits_without(self) -> None:
@@ -177,8 +236,10 @@ class Session(RuleBasedStateMachine):
             each.signal_id
             for each in self.table.said
             if type(each) in (SignalRefused, SignalResolved)
-            or (type(each) is OrderApproved and each.reason == "signal")
+            or (type(each) is OrderApproved and each.reason == "signal" and not self.protects(each))
         ]
+        protected = [each.signal_id for each in self.table.said if self.protects(each)]
+        outcomes += sorted(set(protected) - set(outcomes))
         assert len(outcomes) == len(set(outcomes))
         waiting = [book.waiting.signal_id for book in self.table.stage._state.books if book.waiting]
         assert sorted(outcomes + waiting) == sorted(self.sent)

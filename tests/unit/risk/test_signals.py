@@ -247,9 +247,19 @@ def test_a_short_that_is_not_allowed_still_closes_a_long() -> None:
 @pytest.mark.parametrize(
     ("style", "rule"),
     [
-        (OrderStyle(type=OrderType.STOP, stop_price=D(90)), "order_type"),
-        (OrderStyle(time_in_force="fok"), "time_in_force"),
-        (OrderStyle(stop_loss=D(90)), "style"),
+        (OrderStyle(type=OrderType.STOP), "stop_price"),
+        (OrderStyle(type=OrderType.STOP, stop_price=D(99)), "stop_price"),
+        (OrderStyle(type=OrderType.TAKE_PROFIT, stop_price=D(101)), "stop_price"),
+        (OrderStyle(type=OrderType.TRAILING_STOP), "style"),
+        (OrderStyle(type=OrderType.STOP_LIMIT, stop_price=D(105)), "limit_price"),
+        (OrderStyle(type=OrderType.STOP_LIMIT, stop_price=D(105), limit_price=D(118)), "price_collar"),
+        (OrderStyle(limit_price=D(99)), "style"),
+        (OrderStyle(stop_price=D(105)), "style"),
+        (OrderStyle(time_in_force="gtd"), "style"),
+        (OrderStyle(time_in_force="gtd", expire_at=START), "style"),
+        (OrderStyle(post_only=True), "style"),
+        (OrderStyle(stop_loss=D(100)), "stop_loss"),
+        (OrderStyle(stop_loss=D(90), take_profit=D(100)), "take_profit"),
         (OrderStyle(algo="twap"), "style"),
         (OrderStyle(type=OrderType.LIMIT), "limit_price"),
         (limit("0.04"), "limit_price"),
@@ -257,6 +267,14 @@ def test_a_short_that_is_not_allowed_still_closes_a_long() -> None:
 )
 def test_what_cannot_be_executed_is_refused(table: Table, style: OrderStyle, rule: str) -> None:
     assert refusal(table.signal("long", "1", style=style))[0] == rule
+
+
+def test_order_types_and_times_in_force_may_be_narrowed() -> None:
+    narrow = ready(order_types=["market"], times_in_force=["gtc"])
+    stop = OrderStyle(type=OrderType.STOP, stop_price=D(105))
+    assert refusal(narrow.signal("long", "1", style=stop))[0] == "order_type"
+    assert refusal(narrow.signal("long", "1", style=OrderStyle(stop_loss=D(90))))[0] == "order_type"
+    assert refusal(narrow.signal("long", "1", style=OrderStyle(time_in_force="fok")))[0] == "time_in_force"
 
 
 def test_limit_prices_are_rounded_to_the_tick_on_the_passive_side(table: Table) -> None:
@@ -354,6 +372,8 @@ def test_an_approval_lists_every_rule_with_its_limit_and_value(table: Table) -> 
         "position_quantity": 2,
         "position_notional": 220,
         "instrument_exposure": 220,
+        "strategy_exposure": 220,
+        "leverage": D("0.0022"),
         "gross_exposure": 220,
         "net_exposure": 220,
         "orders_per_second": 1,
