@@ -16,6 +16,8 @@ SHOWN_LIMITS = (
     ("instrument_exposure_fraction_max", "largest exposure in an instrument"),
     ("gross_exposure_fraction_max", "largest gross exposure"),
     ("net_exposure_fraction_max", "largest net exposure"),
+    ("strategy_exposure_fraction_max", "largest exposure of a strategy, share of its capital"),
+    ("leverage_max", "largest leverage"),
     ("price_collar", "price collar"),
     ("orders_per_second_max", "orders in a second"),
     ("orders_per_minute_max", "orders in a minute"),
