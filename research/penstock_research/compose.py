@@ -9,7 +9,7 @@ from penstock_execution.config import ExecutionConfig, GuardConfig
 from penstock_features.config import FeaturesConfig
 from penstock_ingest.config import IngestConfig, parse_duration
 from penstock_ingest.feed import Feed
-from penstock_ingest.sources import choose_grid, instruments_of, session_start
+from penstock_ingest.sources import choose_grid, instruments_of, quoted_of, session_start
 from penstock_kernel.declarations import FeatureSpec
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.session import SessionConfig, StrategySpec
@@ -57,6 +57,7 @@ def compose(
         start=session_start(feeds, grid),
         instruments=instruments,
         strategies=_specs(strategies, feeds, interval),
+        quoted=quoted_of(feeds),
         realtime=False,
         regime=regime,
     )
@@ -120,7 +121,8 @@ def _source(source: str | type[Strategy[Any, Any]]) -> str:
 
 
 def _interval(feeds: Sequence[Feed], keys: Sequence[str]) -> int:
-    intervals = [feed.bar_interval for feed in feeds if feed.instrument.instrument in keys]
+    mine = [each for each in feeds if each.makes is not None and each.instrument.instrument in keys]
+    intervals = [feed.bar_interval for feed in mine]
     bars = [each for each in intervals if each is not None]
     return max(bars) if bars and len(bars) == len(intervals) else NS_PER_SECOND
 

@@ -16,7 +16,7 @@ Source = Annotated[
     list[str] | None,
     typer.Option(
         "--source", metavar="SOURCE", rich_help_panel=MARKET,
-        help="replay:FILE, synthetic, synthetic:SEED (repeat for several), recording:SESSION. Default: synthetic.",
+        help="replay:FILE or synthetic[:SEED] (several at once), recording:SESSION. Default: synthetic.",
     ),
 ]  # fmt: skip
 Instrument = Annotated[
