@@ -12,12 +12,12 @@ from penstock_runtime.store.pool import open_pool
 
 
 @asynccontextmanager
-async def archiver(log: Log, postgres_url: str) -> AsyncIterator[Archiver]:
+async def archiver(log: Log, postgres_url: str, age_max_s: float = 1e6) -> AsyncIterator[Archiver]:
     """An archiver on a migrated database."""
     await migrate(postgres_url)
     pool = await open_pool(postgres_url, name="test")
     try:
-        yield Archiver(log, Archive(pool))
+        yield Archiver(log, Archive(pool), age_max_s)
     finally:
         pool.terminate()
 

@@ -27,8 +27,9 @@ _SAMPLE_EVERY = 128
 class Readers:
     """The places of stages, recorder and archive, and how much of the log lies after the hindmost."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, age_max_s: float) -> None:
         self._log = log
+        self._age_max_s = age_max_s
         self._marks: deque[tuple[int, int]] = deque()
         """Event time and log sequence of marks that a stage has not answered yet, and the last before."""
         self._places: dict[str, int] = {}
@@ -69,7 +70,7 @@ class Readers:
     async def look(self, slowest: Callable[[], str]) -> str:
         """Ask the log; says who is too far behind, once each time. `slowest` names the stage."""
         try:
-            self._kept = kept = Kept.of(await self._log.js.stream_info(self._log.stream))
+            self._kept = kept = Kept.of(await self._log.js.stream_info(self._log.stream), self._age_max_s)
             worst, who = 0.0, ""
             for name, place in list(self._places.items()):
                 age_s = await age_of(self._log, place + 1) if place < kept.last else 0.0

@@ -19,7 +19,7 @@ from penstock_runtime import edge, failpoints
 from penstock_runtime.errors import UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.killfile import KillFile
-from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
+from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter, StreamLimits
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
 from penstock_runtime.readers import LOOK_S, Readers
@@ -88,7 +88,7 @@ class IngestService:
         self._stopping = False
         self._anchor: tuple[float, int] | None = None
         self._kill_file = KillFile(settings.data_dir)
-        self._readers = Readers(log)
+        self._readers = Readers(log, settings.section("log", StreamLimits).age_max_s)
         self.health = Health("ingest")
 
     async def start(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from penstock_runtime.log import Log
+from penstock_runtime.log import Log, StreamLimits
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.store.archive import Archive, DatabasePast
@@ -19,6 +19,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Record until stopped."""
     config = settings.section("recorder", RecorderConfig)
     session = settings.session
+    age_max_s = settings.section("log", StreamLimits).age_max_s
     pool = await open_pool(settings.postgres_url, name="recorder")
     log = await Log.connect(
         settings.nats_url,
@@ -29,7 +30,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     try:
         key = CursorKey(session.session_id, NAME, session.partition)
         database = Database(pool, settings.postgres_url, key, config.retry_interval_ms_max / 1000)
-        await Recorder(log, database, config, Archiver(log, Archive(pool))).run(stop)
+        await Recorder(log, database, config, Archiver(log, Archive(pool), age_max_s)).run(stop)
     finally:
         await log.close()
         pool.terminate()

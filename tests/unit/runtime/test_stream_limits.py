@@ -18,9 +18,13 @@ def test_limits_that_fill_the_store_are_refused_and_named() -> None:
         limits.fit(STORE_BYTES)
 
 
-def test_every_stream_has_a_limit_of_bytes_and_of_age_and_the_total_counts_each() -> None:
+def test_every_stream_has_a_limit_of_bytes_and_the_total_counts_each() -> None:
     limits = StreamLimits()
     made = configurations(0, limits)
-    assert all(each.max_bytes and each.max_age for each in made)
+    assert all(each.max_bytes for each in made)
     snapshots = limits.bytes_total - sum(each.max_bytes or 0 for each in made)
     assert snapshots == 1 << 30
+
+
+def test_the_server_never_removes_from_the_log_by_age_what_nobody_has_archived() -> None:
+    assert [each.name for each in configurations(0, StreamLimits()) if not each.max_age] == ["FLOW-0"]

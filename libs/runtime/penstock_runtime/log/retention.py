@@ -25,11 +25,11 @@ class Kept:
     bytes_max: int
     """0: no limit."""
     age_max_s: float
-    """0: no limit."""
+    """Older than that it leaves the log once it is archived."""
 
     @staticmethod
-    def of(info: StreamInfo) -> "Kept":
-        """What the server says."""
+    def of(info: StreamInfo, age_max_s: float) -> "Kept":
+        """What the server says of the log, and the age that it is to keep."""
         state, config = info.state, info.config
         return Kept(
             first=state.first_seq,
@@ -37,7 +37,7 @@ class Kept:
             messages=state.messages,
             bytes=state.bytes,
             bytes_max=max(config.max_bytes or 0, 0),
-            age_max_s=config.max_age or 0.0,
+            age_max_s=age_max_s,
         )
 
     def share_of_bytes(self, place: int, last: int = 0) -> float:
@@ -50,7 +50,7 @@ class Kept:
 
     def share_of_age(self, age_s: float) -> float:
         """An age, of the age that the log keeps."""
-        return age_s / self.age_max_s if self.age_max_s else 0.0
+        return age_s / self.age_max_s
 
     def due(self, place: int, age_s: float, share: float) -> int:
         """How far a place must move for less than `share` of what the log keeps to lie after it.

@@ -45,7 +45,7 @@ class StreamLimits(BaseModel):
     age_max_s: float = Field(
         default=14 * _DAY_S,
         ge=1.0,
-        description="Of the log, s. What is older leaves it, and is in the database's archive by then.",
+        description="Of the log, s: what is older leaves it once it is in the database's archive.",
     )
     books_bytes_max: int = Field(
         default=2048 * _MEBIBYTE, ge=_MEBIBYTE, description="Of orders, fills and commands, bytes."
@@ -136,7 +136,8 @@ def _flow(partition: int, limits: StreamLimits) -> StreamConfig:
         retention=RetentionPolicy.LIMITS,
         discard=DiscardPolicy.OLD,
         max_bytes=limits.bytes_max,
-        max_age=limits.age_max_s,
+        # No age: a session that rests for long must not lose what nobody has archived. The archiver removes
+        # what is old; only want of space may remove what is not archived, and trading halts long before.
         max_msg_size=2 * codec.MESSAGE_BYTES_MAX,
         duplicate_window=0.1,
         allow_direct=True,

@@ -1,5 +1,6 @@
 """The archiver: what will leave the log before long goes to the archive first, byte for byte.
 
+What is too old leaves the log only after that, and by the archiver itself: a session may rest for long.
 It begins when a quarter of what the log keeps has passed (by bytes or by age), so that an ordinary session
 never pays for it. When it falls behind, ingest holds a replay back, and at 1x halts trading.
 """
@@ -33,8 +34,9 @@ _WAIT_S = 5.0
 class Archiver:
     """Keeps the archive of one partition's log ahead of what the log discards."""
 
-    def __init__(self, log: Log, archive: Archive) -> None:
+    def __init__(self, log: Log, archive: Archive, age_max_s: float) -> None:
         self._log = log
+        self._age_max_s = age_max_s
         self._archive = archive
         self._genesis_subject = session_subject(log.partition, "genesis")
         self.place = 0
@@ -58,7 +60,7 @@ class Archiver:
     async def look(self) -> None:
         """Archive what is due."""
         info = await self._log.js.stream_info(self._log.stream)
-        kept, stream = Kept.of(info), identity(info)
+        kept, stream = Kept.of(info, self._age_max_s), identity(info)
         last = await self._archive.last(stream) or 0
         self.place = max(last, kept.first - 1)
         if last < kept.first - 1 and not self.error:
@@ -69,6 +71,14 @@ class Archiver:
         pressing = kept.due(self.place, age_s, SHARE_PRESSING) > self.place
         if until - self.place >= RUN_MESSAGES_MIN or pressing:
             await self.archive(stream, until)
+        await self._discard(kept)
+
+    async def _discard(self, kept: Kept) -> None:
+        """Remove from the log what is archived and too old."""
+        before = kept.first - 1
+        until = min(self.place, kept.due(before, await age_of(self._log, kept.first), 1.0))
+        if until > before:
+            await self._log.js.purge_stream(self._log.stream, seq=until + 1)
 
     async def archive(self, stream: str, until: int) -> None:
         """Archive what follows up to a log sequence."""
