@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable
 
 import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
 from penstock_contracts.control import Claim
 
 from penstock_runtime.errors import Superseded, Unavailable
 from penstock_runtime.log import Log, LogReader, NumberedWriter
+from penstock_runtime.log.connection import reason
 
 _log = structlog.get_logger(__name__)
 
@@ -25,6 +28,15 @@ STILL_S = 3.0
 
 
 _WHAT = {"md": "the market data", "ven": "the venue"}
+
+
+async def to_the_tail(reader: LogReader, take: Callable[[], None]) -> None:
+    """Take everything that the log holds. While others write, there is a moment when that is so."""
+    while True:
+        take()
+        if reader.at_tail:
+            return
+        await reader.wait(TICK_S)
 
 
 async def claim(log: Log, own: LogReader, producer: str, fold: Callable[[], None]) -> int:
@@ -75,6 +87,20 @@ class Stillness:
                 await writer.ask_why()
             except Unavailable as error:
                 _log.warning("writer_unanswered", error=str(error))
+
+
+async def last_sequence_of(log: Log, subject: str) -> int:
+    """Log sequence of the last message on a subject, asked of the log itself; 0 if there is none.
+
+    Raises Unavailable when it does not answer.
+    """
+    try:
+        message = await log.js.get_last_msg(log.stream, subject)
+    except NotFoundError:
+        return 0
+    except (APIError, NatsError, TimeoutError) as error:
+        raise Unavailable(f"{subject}: {reason(error)}") from error
+    return message.seq or 0
 
 
 async def wait_at_most(wake: asyncio.Event, seconds: float) -> None:

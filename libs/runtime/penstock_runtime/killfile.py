@@ -15,13 +15,17 @@ class KillFile:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._seen = 0
+        self.present = False
+        """Whether the file was there at the last look."""
 
     def look(self, now_ns: int) -> Command | None:
         """The halt command for a file that has appeared or was written again since; `now_ns` is wall time."""
         try:
             modified = self._path.stat().st_mtime_ns
         except FileNotFoundError:
+            self.present = False
             return None
+        self.present = True
         if modified == self._seen:
             return None
         self._seen = modified

@@ -17,7 +17,7 @@ from penstock_contracts.types import Liquidity, OrderType, Side
 from penstock_kernel.money import ZERO
 
 from penstock_venues.errors import RateLimited, Refused
-from penstock_venues.faults import Fate, Manner, Misdeed
+from penstock_venues.faults import Fate, Manner, Misdeed, Obliging
 from penstock_venues.gateway import NewOrder, Standing, VenueBalance, VenueEvent, VenueFill, VenueOrder
 
 FEE = Decimal("0.0005")
@@ -68,7 +68,7 @@ class FakeVenue:
         self.name = name
         self.latency_s, self.timeout_s, self.late_s = latency_s, timeout_s, late_s
         self._price_of = price_of
-        self._manner = manner or Manner(Random(0))  # noqa: S311  (reproducible, no secret)
+        self._manner = manner or Obliging(Random(0))  # noqa: S311  (reproducible, no secret)
         self._limit_per_s = limit_per_s
         self._clock = clock
         self._recent: deque[int] = deque()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from penstock_venues.errors import Disconnected, RateLimited, Refused, Unclear
 from penstock_venues.fake import FakeVenue
 from penstock_venues.faults import Misdeed
-from penstock_venues.gateway import NewOrder, VenueBalance, VenueEvent, VenueFill, VenueOrder
+from penstock_venues.gateway import NewOrder, StreamOpened, VenueBalance, VenueEvent, VenueFill, VenueOrder
 
 
 class FakeGateway:
@@ -18,6 +18,10 @@ class FakeGateway:
         self._warned_until = 0.0
         self.unreachable = False
         """Neither request nor stream gets through."""
+        self.deaf = False
+        """Events are lost on the way, and nobody notices."""
+        self.drop_fills = False
+        """Fills are, and changes of orders are not."""
 
     async def submit(self, order: NewOrder) -> VenueOrder:
         """See the port."""
@@ -73,9 +77,11 @@ class FakeGateway:
         queue: asyncio.Queue[VenueEvent | None] = asyncio.Queue()
         self._at.listeners.append(queue)
         try:
+            yield StreamOpened()
             while (event := await queue.get()) is not None:
                 await asyncio.sleep(0)
-                yield event
+                if not (self.deaf or (self.drop_fills and isinstance(event, VenueFill))):
+                    yield event
         finally:
             if queue in self._at.listeners:
                 self._at.listeners.remove(queue)

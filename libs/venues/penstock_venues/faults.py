@@ -68,3 +68,11 @@ class Manner:
             return Fate(parts=(0.25,), expires_after_s=0.02)
         parts = tuple(1 / n for n in [rng.choice([1, 1, 2, 4])] for _ in range(n))
         return Fate(parts=parts, first_after_s=rng.choice([0.0, 0.0, rng.random() * 0.01]))
+
+
+class Obliging(Manner):
+    """Does nothing wrong by itself: every order fills whole, at once."""
+
+    def fate(self) -> Fate:
+        """Filled."""
+        return Fate()

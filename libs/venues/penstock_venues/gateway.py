@@ -108,7 +108,12 @@ class VenueBalance:
     available: Decimal
 
 
-VenueEvent = VenueOrder | VenueFill | VenueBalance
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """The first event of every stream: what happens from here on is told."""
+
+
+VenueEvent = StreamOpened | VenueOrder | VenueFill | VenueBalance
 
 
 class OrderGateway(Protocol):
@@ -142,7 +147,7 @@ class OrderGateway(Protocol):
         ...
 
     def events(self) -> AsyncIterator[VenueEvent]:
-        """Connect, and tell what happens from then on. Raises Disconnected at its end.
+        """Connect, say `StreamOpened`, and tell what happens from then on. Raises Disconnected at its end.
 
         An order's fills and changes may come in any order, and more than once.
         """

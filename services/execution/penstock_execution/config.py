@@ -100,11 +100,44 @@ class GuardConfig(BaseModel):
     )
 
 
+class LiveConfig(BaseModel):
+    """Execution at a live venue. `docs/live.md` says what each of these guards against."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gateway: Literal["none", "fake-venue-for-tests"] = Field(
+        "none",
+        description="The venue's adapter. `fake-venue-for-tests` invents a venue inside the process that "
+        "forgets everything when it ends: for tests of live execution, never for money.",
+    )
+    silence_s_max: float = Field(
+        3.0, gt=0, le=60, description="Without a mark or a sign of risk for so long, s: block and cancel."
+    )
+    approval_age_s_max: float = Field(
+        5.0, gt=0, le=60, description="Wall time from the datum behind an approval to its sending, s."
+    )
+    request_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="After so long without an answer a request counts as unclear, s."
+    )
+    lost_after_s: float = Field(
+        30.0, gt=0, le=3600, description="An order that the venue does not know is lost after so long, s."
+    )
+    requests_per_second_max: int = Field(
+        10, ge=1, le=10_000, description="Requests to the venue within any second."
+    )
+    backoff_s_max: float = Field(
+        30.0, gt=0, le=3600, description="Longest pause when the venue turns requests away, s."
+    )
+
+
 class ExecutionConfig(BaseModel):
     """Section `execution` of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    venue: Literal["paper"] = Field("paper", description="Where orders go.")
+    venue: Literal["paper", "live"] = Field(
+        "paper", description="Where orders go; `live` needs the flag --live as well."
+    )
     paper: PaperConfig = Field(default_factory=PaperConfig, description="The paper venue.")
+    live: LiveConfig = Field(default_factory=LiveConfig, description="The live venue.")
     guard: GuardConfig = Field(default_factory=GuardConfig, description="The last check of an order.")

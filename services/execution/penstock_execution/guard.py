@@ -46,7 +46,7 @@ class Guard:
             return "instrument"
         if last is None:
             return "no_price"
-        rule = self._breaks_admission(order, mark) or self._breaks_ceiling(order, instrument, last)
+        rule = self._breaks_admission(order, mark) or breaks_ceiling(self.config, order, instrument, last)
         if not rule:
             self.state.sent[order.client_order_id] = order.ts
         return rule
@@ -69,26 +69,10 @@ class Guard:
         recent = sum(1 for _ in takewhile(lambda ts: ts > order.ts - NS_PER_SECOND, latest))
         return "order_rate" if recent == most else ""
 
-    def _breaks_ceiling(self, order: OrderApproved, instrument: Instrument, last: Decimal) -> str:
-        """Rules about how much, and at which price: the limit, or without one the price of the decision."""
-        config = self.config
-        if config.quantity_max is not None and order.quantity > config.quantity_max:
-            return "quantity"
-        limit = order.limit_price
-        if config.notional_max is not None:
-            value = order.quantity * instrument.multiplier
-            if not instrument.inverse:
-                value *= last if limit is None else max(limit, last)
-            if value > config.notional_max:
-                return "notional"
-        away = abs(order.reference_price - last) if limit is None else order.side.sign * (limit - last)
-        return "collar" if away > last * config.collar else ""
-
     def take_commands(self, commands: tuple[Command, ...], mark: int) -> None:
         """A halt of everything holds from its mark on; a narrower one is risk's alone to judge."""
         for command in commands:
-            narrowed = (command.venue, command.instrument, command.underlying, command.strategy)
-            if command.verb == "halt" and narrowed == (None, None, None, None):
+            if halts_all(command):
                 self.state.halted = True
                 self.state.ts_halted = mark
 
@@ -108,3 +92,24 @@ class Guard:
             if sent[oldest] >= horizon:
                 return
             del sent[oldest]
+
+
+def breaks_ceiling(config: GuardConfig, order: OrderApproved, instrument: Instrument, last: Decimal) -> str:
+    """Rules about how much, and at which price: the limit, or without one the price of the decision."""
+    if config.quantity_max is not None and order.quantity > config.quantity_max:
+        return "quantity"
+    limit = order.limit_price
+    if config.notional_max is not None:
+        value = order.quantity * instrument.multiplier
+        if not instrument.inverse:
+            value *= last if limit is None else max(limit, last)
+        if value > config.notional_max:
+            return "notional"
+    away = abs(order.reference_price - last) if limit is None else order.side.sign * (limit - last)
+    return "collar" if away > last * config.collar else ""
+
+
+def halts_all(command: Command) -> bool:
+    """Whether a command halts everything; a narrower halt is risk's alone to judge."""
+    narrowed = (command.venue, command.instrument, command.underlying, command.strategy)
+    return command.verb == "halt" and narrowed == (None, None, None, None)
