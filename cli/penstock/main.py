@@ -21,6 +21,7 @@ from penstock.commands import (
     paper,
     restart,
     sessions,
+    strategy,
     updown,
     validate,
     verify,
@@ -69,6 +70,7 @@ app.command(rich_help_panel=LOOK)(doctor.doctor)
 app.command("check-strategy", rich_help_panel=TRADE)(new.check)
 app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
+app.add_typer(strategy.app, name="strategy", rich_help_panel=OPERATE)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
 

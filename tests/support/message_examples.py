@@ -21,6 +21,7 @@ from penstock_contracts.orders import (
     CancelRequested,
     PnlSampled,
     PositionChanged,
+    ShadowFilled,
     SignalRefused,
     SignalResolved,
     TradingStateChanged,
@@ -130,6 +131,25 @@ def _orders() -> dict[str, Message]:
     return {
         "approved": approved(),
         "refused": SignalRefused(rule="gross", limit=Decimal(100_000), value=Decimal("100000.01"), **answer),
+        "shadow": ShadowFilled(
+            fill_id="f-7",
+            ordinal=3,
+            ts=START,
+            side=Side.SELL,
+            quantity=Decimal("0.5"),
+            price=Decimal("46301.5"),
+            fee=Decimal("11.58"),
+            position=Decimal("-0.5"),
+            average_price=Decimal("46301.5"),
+            currency="USDT",
+            pnl_realized=Decimal("-12.5"),
+            fees=Decimal("34.7"),
+            trades=1,
+            trades_won=0,
+            signal_id="s-7",
+            strategy="ma_cross",
+            instrument=KEY,
+        ),
         "resolved": SignalResolved(outcome=Outcome.SUPERSEDED, superseded_by="s-77", **answer),
         "cancel": CancelRequested(reason="signal", **order),
         "position": PositionChanged(
@@ -210,6 +230,7 @@ def _features() -> dict[str, Message]:
         "instrument": market["instrument"],
         "status": market["status"],
         "rate": market["rate"],
+        "gap": market["gap"],
         "done": done(),
     }
 

@@ -170,9 +170,12 @@ class InstrumentStatus:
     reason: Line = ""
 
 
-@message("md", "gap")
+@message(("md", "feat"), "gap")
 class Gap:
-    """Data that is missing: nothing between the two times was or will be delivered as live."""
+    """Data that is missing: nothing between the two times was or will be delivered as live.
+
+    Features passes it on to the strategies.
+    """
 
     instrument: InstrumentKey | None
     source: Name

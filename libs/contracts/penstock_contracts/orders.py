@@ -89,7 +89,7 @@ class SignalRefused:
 
 @message("ord", "resolved")
 class SignalResolved:
-    """A signal that needed no order: `no_change`, or `superseded` by a newer one."""
+    """A signal that became no order: `no_change`, `superseded` by a newer one, or of a `shadow` strategy."""
 
     signal_id: Id
     strategy: Name
@@ -97,6 +97,36 @@ class SignalResolved:
     ts: Ns
     outcome: Outcome
     superseded_by: Id | None = None
+
+
+@message("ord", "shadow")
+class ShadowFilled:
+    """What a shadow strategy would have traded, and its virtual ledger after it. Nothing left risk."""
+
+    fill_id: Id
+    signal_id: Id
+    """Or the id of the closing, where risk closed at the end."""
+    ordinal: Count
+    """Counts the strategy's virtual fills, from 1."""
+    strategy: Name
+    instrument: InstrumentKey
+    ts: Ns
+    side: Side
+    quantity: Positive
+    price: Positive
+    """With half the spread and slippage against it."""
+    fee: Exact
+    position: Exact
+    """Signed, of the strategy in the instrument, after it."""
+    average_price: Exact | None
+    currency: Currency
+    """Settlement currency: of `pnl_realized` and both fees."""
+    pnl_realized: Exact
+    """In the instrument since the session began, fees apart."""
+    fees: Exact
+    trades: Count
+    """Round trips in the instrument since the session began."""
+    trades_won: Count
 
 
 @message("ord", "cancel")

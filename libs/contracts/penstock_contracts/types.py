@@ -175,6 +175,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     NO_CHANGE = "no_change"
     SUPERSEDED = "superseded"
+    SHADOW = "shadow"
+    """A shadow strategy's: traded in a virtual ledger only."""
 
 
 class RowFlag:

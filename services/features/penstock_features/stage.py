@@ -107,7 +107,7 @@ class FeaturesStage:
         self._state = State(config.set_version, began=session.start or None)
 
     def process(self, message: Message) -> Outputs:
-        """React to market data; instruments, status and rates are passed on."""
+        """React to market data; instruments, status, rates and gaps are passed on."""
         kind = type(message)
         if kind is TradeBatch:
             return self._trades(message)
@@ -121,6 +121,7 @@ class FeaturesStage:
             return (message,)
         if kind is Gap:
             self._gap(message)
+            return (message,)
         return NOTHING
 
     def end_interval(self, end: IntervalEnd) -> Outputs:

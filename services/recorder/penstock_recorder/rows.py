@@ -1,7 +1,8 @@
 """The projection: what each message of the log becomes in the database. Pure.
 
 Not stored, and not even decoded: `done` and `price` (they repeat what other messages say, at every
-mark), `claim` (of the log, not of the business), what features only passes on (stored once, from md).
+mark), `claim` (of the log, not of the business), `shadow` (virtual), what features only passes on (stored once,
+from md).
 Of a `mark` only its time is used.
 """
 
@@ -20,7 +21,15 @@ from penstock_recorder.batches import ENCODERS, Batches
 from penstock_recorder.changes import Changes, OrderStep
 
 NOT_STORED = frozenset(
-    {("feat", "price"), ("feat", "instrument"), ("feat", "status"), ("feat", "rate"), ("ctl", "claim")}
+    {
+        ("feat", "price"),
+        ("feat", "instrument"),
+        ("feat", "status"),
+        ("feat", "rate"),
+        ("feat", "gap"),
+        ("ord", "shadow"),
+        ("ctl", "claim"),
+    }
     | {(family, "done") for family in ("feat", "sig", "ord", "ven")}
 )
 """Families and kinds that leave no row."""

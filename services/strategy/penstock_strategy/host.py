@@ -250,6 +250,7 @@ class StrategyHost:
             regime=context.regime(wish.instrument),
             features_ref=f"{row.set_version}/{row.instrument}/{row.ts}" if row is not None else "",
             metadata=wish.metadata,
+            volatility=wish.volatility,
         )
 
     def _fail(self, error: Exception, event: str, callback: Callable[..., Intents]) -> list[Message]:

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from penstock_contracts.signals import OrderStyle
-from penstock_contracts.types import Direction, OrderType, TargetKind, TimeInForce
+from penstock_contracts.types import Direction, TargetKind
 
 Number = Decimal | int | float | str
 """An amount: a float stands for its shortest decimal, so 0.1 is one tenth."""
@@ -25,6 +25,7 @@ class Wish:
     style: OrderStyle = field(default_factory=OrderStyle)
     confidence: float = 1.0
     metadata: dict[str, str] = field(default_factory=dict)
+    volatility: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,3 @@ def target_of(
     if target < 0:
         raise ValueError(f"{kind.value} must not be negative, not {value}: the side is in long or short")
     return kind, target
-
-
-def limit(
-    price: Number, *, time_in_force: TimeInForce = TimeInForce.GTC, post_only: bool = False
-) -> OrderStyle:
-    """A limit order at `price`, in quote currency. ValueError when it is not positive."""
-    exact = decimal(price, "limit price")
-    if exact <= 0:
-        raise ValueError(f"limit price must be positive, not {price}")
-    return OrderStyle(
-        type=OrderType.LIMIT, limit_price=exact, time_in_force=time_in_force, post_only=post_only
-    )
-
-
-def market(*, reduce_only: bool = False) -> OrderStyle:
-    """A market order: the default."""
-    return OrderStyle(reduce_only=reduce_only)

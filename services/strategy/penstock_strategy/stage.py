@@ -8,10 +8,10 @@ from penstock_contracts.base import Message
 from penstock_contracts.control import Command
 from penstock_contracts.features import FeatureBars, FeatureRows
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import InstrumentDefined, InstrumentStatus
-from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved
+from penstock_contracts.market import Gap, InstrumentDefined, InstrumentStatus
+from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved, TradingStateChanged
 from penstock_contracts.signals import Note
-from penstock_contracts.types import NEVER
+from penstock_contracts.types import NEVER, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.grid import grid_after
 from penstock_kernel.money import from_scaled
@@ -218,9 +218,30 @@ class StrategyStage:
             return []
         if isinstance(message, InstrumentStatus):
             self._set_status(message)
-            return []
+            return self._all_told("on_status", message, message.ts_init, message.instrument)
+        if isinstance(message, Gap):
+            return self._all_told("on_disconnect", message, message.ts_init, message.instrument)
+        if isinstance(message, TradingStateChanged):
+            return self._state_changed(message)
         host = self._hosts.get(getattr(message, "strategy", None) or "")
         return _tell(host, message) if host is not None else []
+
+    def _state_changed(self, message: TradingStateChanged) -> list[Message]:
+        """Tell every strategy when trading stops being active, and when it is again."""
+        was, now = (each is TradingState.ACTIVE for each in (message.previous, message.state))
+        if was is now:
+            return []
+        event = "on_trading_enabled" if now else "on_trading_disabled"
+        return self._all_told(event, message, message.ts, None)
+
+    def _all_told(self, event: str, message: Message, ts: int, instrument: str | None) -> list[Message]:
+        """Call one of the callbacks of every strategy that has the instrument."""
+        outputs: list[Message] = []
+        for host in self._hosts.values():
+            if not host.state.failed and (instrument is None or instrument in host.context.instruments):
+                host.context.at = ts
+                outputs += host.call(event, getattr(host.strategy, event), message) or []
+        return outputs
 
     def _define(self, definition: Instrument) -> None:
         self._state.definitions[definition.instrument] = definition
@@ -243,6 +264,9 @@ class StrategyStage:
         on = command.verb == "strategy_on"
         for name, host in self._hosts.items():
             if command.strategy in {None, name}:
+                if not on and command.arguments.get("positions") == "close" and host.listening:
+                    host.context.at = self._state.mark
+                    outputs += host.call("close_positions", host.strategy.close_positions) or []
                 host.switch(on=on, ended=self._state.ended)
                 host.context.at = self._state.mark
                 reason = f": {command.reason}" if command.reason else ""

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.orders import OrderApproved, SignalRefused
+from penstock_contracts.market import Gap, InstrumentStatus
+from penstock_contracts.orders import OrderApproved, SignalRefused, TradingStateChanged
 from penstock_contracts.signals import OrderStyle
 from penstock_contracts.types import Direction, TargetKind
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
@@ -131,6 +133,25 @@ class Strategy(Generic[P, S]):
     def on_refused(self, refusal: SignalRefused) -> Intents:
         """When risk refused one of its signals."""
 
+    def on_trading_disabled(self, change: TradingStateChanged) -> Intents:
+        """When trading is no longer active: reducing (it may still close) or halted (nothing passes)."""
+
+    def on_trading_enabled(self, change: TradingStateChanged) -> Intents:
+        """When trading is active again."""
+
+    def on_disconnect(self, gap: Gap) -> Intents:
+        """When data of one of its instruments is missing: the feed was cut off, or lost some."""
+
+    def on_status(self, status: InstrumentStatus) -> Intents:
+        """When one of its instruments is halted, in auction, closed, or trades again."""
+
+    def close_positions(self) -> Intents:
+        """What it wants in order to be flat, when an operator switches it off and closes it.
+
+        By default flat at market in each instrument; override it to close in another way.
+        """
+        return [self.flat(key, reason="close") for key in self.instruments if self.position(key)]
+
     # --- To ask --------------------------------------------------------------------------------------
 
     @property
@@ -213,14 +234,16 @@ class Strategy(Generic[P, S]):
         style: OrderStyle | None = None,
         confidence: float = 1.0,
         price: Number | None = None,
+        volatility: float | None = None,
         **metadata: str,
     ) -> Wish:
         """Be long by a fraction of its capital, a quantity or a notional; none of them: sized by risk.
 
-        `price` is what it was decided on, by default the last one seen. ValueError for what cannot be.
+        `price` is what it was decided on, by default the last one seen; `volatility`, the deviation of one
+        bar's returns, is for risk that sizes by it. ValueError for what cannot be.
         """
         target = target_of(fraction, quantity, notional)
-        return self._wish(instrument, Direction.LONG, target, style, confidence, price, metadata)
+        return self._wish(instrument, Direction.LONG, target, style, confidence, price, metadata, volatility)
 
     def short(
         self,
@@ -232,11 +255,12 @@ class Strategy(Generic[P, S]):
         style: OrderStyle | None = None,
         confidence: float = 1.0,
         price: Number | None = None,
+        volatility: float | None = None,
         **metadata: str,
     ) -> Wish:
         """Be short; otherwise as `long`."""
         target = target_of(fraction, quantity, notional)
-        return self._wish(instrument, Direction.SHORT, target, style, confidence, price, metadata)
+        return self._wish(instrument, Direction.SHORT, target, style, confidence, price, metadata, volatility)
 
     def flat(
         self,
@@ -263,11 +287,14 @@ class Strategy(Generic[P, S]):
         confidence: float,
         price: Number | None,
         metadata: dict[str, str],
+        volatility: float | None = None,
     ) -> Wish:
         if instrument not in self.context.instruments:
             raise ValueError(f"{instrument} is not one of its instruments: {', '.join(self.instruments)}")
         if not 0 <= confidence <= 1:
             raise ValueError(f"confidence must be from 0 to 1, not {confidence}")
+        if volatility is not None and not 0 < volatility < inf:
+            raise ValueError(f"volatility must be above 0, not {volatility}")
         exact = decimal(price, "price") if price is not None else self.price(instrument)
         if exact is None:
             raise ValueError(f"no price of {instrument} was seen yet")
@@ -281,6 +308,7 @@ class Strategy(Generic[P, S]):
             style=style if style is not None else OrderStyle(),
             confidence=float(confidence),
             price=exact,
+            volatility=volatility,
             metadata={name: str(value) for name, value in metadata.items()},
         )
 

@@ -1,0 +1,101 @@
+"""`penstock strategy on|off|list`: the strategies of the running session, switched while it runs."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+from penstock_contracts.control import Command, Verb
+from penstock_runtime.errors import RuntimeFailure
+from rich.table import Table
+
+from penstock.commands import options
+from penstock.commands.control import ANSWER_TIMEOUT_S, Reason
+from penstock.commands.output import console
+from penstock.config.explain import near
+from penstock.errors import CannotRun, CommandError
+from penstock.launch.commands import command
+from penstock.launch.health import Board, listen
+from penstock.launch.paths import DataDir, Running
+from penstock.launch.reach import LOOK_S, running_session, session_log
+
+app = typer.Typer(name="strategy", help="Switch strategies while a session runs.", no_args_is_help=True)
+
+Strategies = dict[str, dict[str, Any]]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As `penstock strategy list` shows it.")]
+
+
+@app.command("list")
+def show(data_dir: options.DataDirectory = options.DATA_DIR) -> None:
+    """Show the strategies of the running session: on or off, signals, positions."""
+    known = asyncio.run(_switch(running_session(DataDir.at(data_dir)), None, None))
+    table = Table("strategy", "state", "signals", "positions", box=None, header_style="dim")
+    for name, each in known.items():
+        state = "failed" if each["failed"] else "on" if each["on"] else "off"
+        held = ", ".join(f"{quantity} {key}" for key, quantity in each["positions"].items())
+        table.add_row(name, state, str(each["signals"]), held or "flat")
+    console().print(table)
+
+
+@app.command()
+def off(
+    name: Name,
+    reason: Reason = "operator",
+    close: Annotated[
+        bool, typer.Option("--close", help="It is asked to close its positions first; else they stay.")
+    ] = False,
+    data_dir: options.DataDirectory = options.DATA_DIR,
+) -> None:
+    """Switch a strategy off: it is shown no data, and what it wants is held back."""
+    _give(DataDir.at(data_dir), "strategy_off", name, reason, {"positions": "close"} if close else {})
+
+
+@app.command()
+def on(name: Name, reason: Reason = "operator", data_dir: options.DataDirectory = options.DATA_DIR) -> None:
+    """Switch a strategy on: it goes on where it was; one that failed starts anew."""
+    _give(DataDir.at(data_dir), "strategy_on", name, reason, {})
+
+
+def _give(place: DataDir, verb: Verb, name: str, reason: str, arguments: dict[str, str]) -> None:
+    order = replace(command(verb, reason, by="cli"), strategy=name, arguments=arguments)
+    known = asyncio.run(_switch(running_session(place), order, name))
+    wanted = verb == "strategy_on"
+    if known[name]["on"] is not wanted:
+        raise CommandError(
+            f"{verb} is in the log, but the strategy service did not follow within {ANSWER_TIMEOUT_S:.0f} s",
+            hint="see `penstock status`",
+        )
+    console().print(f"{name} is {'on' if wanted else 'off'}", markup=False)
+
+
+async def _switch(running: Running, order: Command | None, name: str | None) -> Strategies:
+    """Write a command to the log; returns the strategies as they are then."""
+    async with session_log(running) as log:
+        board = Board()
+        await listen(log, board)
+        known = await _heard(board, 0)
+        if name is not None and name not in known:
+            raise CommandError(f"the session has no strategy {name}; {near(name, set(known))}")
+        if order is None or name is None:
+            return known
+        try:
+            await log.publish_command(order)
+        except RuntimeFailure as error:
+            raise CannotRun(str(error)) from error
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while known[name]["on"] is not (order.verb == "strategy_on") and time.monotonic() < deadline:
+            known = await _heard(board, time.time_ns())
+        return known
+
+
+async def _heard(board: Board, after: int) -> Strategies:
+    """What the strategy service says next. CannotRun when it says nothing."""
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        report = board.reports.get("strategy") or board.reports.get("fused")
+        strategies = board.view("strategy").get("strategies")
+        if report is not None and report.ts > after and strategies:
+            return dict(strategies)
+        await asyncio.sleep(LOOK_S)
+    raise CannotRun("the strategy service was not heard", hint="see `penstock status`")
