@@ -73,7 +73,7 @@ async def _floor_on_new_server(folder: Path, rate: int, seconds: float) -> Measu
         log = await Log.connect(server.url, name="bench")
         await log.declare(StreamLimits())
         await log.close()
-        histogram = await asyncio.to_thread(relays.floor, server.url, rate, seconds)
+        histogram = await asyncio.to_thread(relays.floor, server.url, rate, ORDERS_PER_S, seconds)
     finally:
         await server.stop()
     p50, p99 = histogram.percentile(0.5), histogram.percentile(0.99)

@@ -24,6 +24,8 @@ PATH = (
     "p0.ord.v1.approved.floor.x",
 )
 """Subjects that a tick passes on its way to execution."""
+STRATEGY = 1
+"""The relay that stands where the strategy is."""
 SIZES = (320, 420, 500, 1500)
 """Bytes of a one-trade batch, a feature row, a signal, an approval."""
 STREAM = "FLOW-0"
@@ -51,16 +53,19 @@ async def tail(client: LogClient, subject: str, sink: object) -> None:
     )  # fmt: skip
 
 
-async def relay(url: str, hop: int) -> None:
-    """Pass every message of one subject on to the next."""
+async def relay(url: str, hop: int, every: int) -> None:
+    """Pass every message of one subject on to the next, or every n-th."""
     client = LogClient()
     await client.connect(url, pending_size=0)
     payload = b"x" * SIZES[hop + 1]
-    index = 0
+    index = seen = 0
 
     def pass_on(_subject: str, _reply: str, received: bytes, data: bytes) -> None:
-        nonlocal index
+        nonlocal index, seen
         if not data:
+            return
+        seen += 1
+        if seen % every:
             return
         index += 1
         stamp = int(headers.parse(received)[headers.RECEIVED])
@@ -95,10 +100,17 @@ async def measure(url: str, events_per_s: float, seconds: float) -> LatencyHisto
     return histogram
 
 
-def floor(url: str, events_per_s: float, seconds: float) -> LatencyHistogram:
-    """Start the relays as processes, measure, stop them."""
+def floor(url: str, events_per_s: float, orders_per_s: float, seconds: float) -> LatencyHistogram:
+    """Start the relays as processes, measure, stop them.
+
+    As in the session that is compared, the relay in the strategy's place passes on what becomes an order.
+    """
+    every = [1] * (len(PATH) - 1)
+    every[STRATEGY] = round(events_per_s / orders_per_s)
     processes = [
-        subprocess.Popen([sys.executable, "-m", "bench.relays", url, str(hop)], stdout=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-m", "bench.relays", url, str(hop), str(every[hop])], stdout=subprocess.PIPE
+        )
         for hop in range(len(PATH) - 1)
     ]
     try:
@@ -113,4 +125,4 @@ def floor(url: str, events_per_s: float, seconds: float) -> LatencyHistogram:
 
 
 if __name__ == "__main__":
-    uvloop.run(relay(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(relay(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -28,7 +28,7 @@ class Stored:
     marks: int
     messages: int
     trades: int = 0
-    """Rows of all trade messages; counted only when asked for."""
+    """Rows of all trade messages."""
     trades_in_database: int = 0
 
 
@@ -47,18 +47,18 @@ async def _read(folder: Path, count_trades: bool) -> Stored:
     try:
         log = await Log.connect(url, name="bench")
         try:
-            rows = await _trades(log) if count_trades else 0
+            marks, rows = await _counted(log)
             recorded = await _recorded(await servers.database(), session.session_id) if count_trades else 0
-            return await _facts(log, rows, recorded)
+            return await _facts(log, marks, rows, recorded)
         finally:
             await log.close()
     finally:
         await servers.stop()
 
 
-async def _facts(log: Log, rows: int, recorded: int) -> Stored:
-    info = await log.js.stream_info(log.stream, subjects_filter="p0.md.*.mark.>")
-    data = [f"p0.md.*.{kind}.>" for kind in ("trade", "bar")]
+async def _facts(log: Log, marks: int, rows: int, recorded: int) -> Stored:
+    info = await log.js.stream_info(log.stream)
+    data = [f"p0.md.*.{kind}.>" for kind in ("trade", "bar", "mark")]
     firsts = [at for each in data if (at := await _first_after(log.js, log.stream, each)) is not None]
     last = await log.js.get_last_msg(log.stream, subject(log.partition, "md", 1, "mark"))
     first_mark = await _first_after(log.js, log.stream, "p0.md.*.mark.>")
@@ -68,7 +68,7 @@ async def _facts(log: Log, rows: int, recorded: int) -> Stored:
         first_data_s=min(firsts),
         first_mark_s=first_mark,
         last_mark_s=_seconds(last.time),
-        marks=sum((info.state.subjects or {}).values()),
+        marks=marks,
         messages=info.state.messages,
         trades=rows,
         trades_in_database=recorded,
@@ -88,18 +88,20 @@ def _seconds(at: datetime) -> float:
     return at.timestamp()
 
 
-async def _trades(log: Log) -> int:
+async def _counted(log: Log) -> tuple[int, int]:
+    """Marks in the log, and rows of its trade messages."""
     last = await log.last_sequence()
     reader = await log.reader(("md",))
-    rows = 0
+    marks = rows = 0
     while True:
         while (delivered := reader.poll()) is not None:
+            marks += delivered.kind == "mark"
             if delivered.kind == "trade":
                 message = delivered.decode()
                 assert isinstance(message, TradeBatch)
                 rows += rows_of(message)
         if reader.sequence >= last or not await reader.wait(2.0):
-            return rows
+            return marks, rows
 
 
 async def _recorded(url: str, session_id: str) -> int:

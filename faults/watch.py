@@ -118,8 +118,10 @@ class Watch:
             await self._wake.wait()
 
     def _take(self, sequence: int, subject: str, block: bytes, data: bytes) -> None:
+        consumer = self._consumer
+        assert consumer is not None
         self.sequence = sequence
-        self.digests[sequence] = digest_of(subject, block, data)
+        self.digests[sequence] = digest_of(*consumer.stored[1:])
         family, _, kind = subject.split(".")[1:4]
         self.fills += (family, kind) == ("ven", "fill")
         self.orders += (family, kind) == ("ord", "approved")

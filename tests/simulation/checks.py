@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from penstock_contracts import codec, headers, subjects
+from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Message, type_of
 from penstock_contracts.control import Claim
 from penstock_contracts.market import Mark, TradeBatch
@@ -32,12 +32,19 @@ def read(log: Sequence[Stored], genesis: int) -> tuple[dict[str, list[Output]], 
             if claim is not None and claim.succeeds == epoch[claim.producer]:
                 epoch[claim.producer], count[claim.producer] = stored.sequence, 0
             continue
-        origin = headers.origin_in(stored.block)
-        assert origin is not None
-        if (origin.epoch, origin.index) == (epoch[origin.producer], count[origin.producer] + 1):
-            count[origin.producer] += 1
-            result[origin.producer].append((stored.subject, stored.data))
+        for subject, block, data in _opened(stored):
+            origin = headers.origin_in(block)
+            assert origin is not None
+            if (origin.epoch, origin.index) == (epoch[origin.producer], count[origin.producer] + 1):
+                count[origin.producer] += 1
+                result[origin.producer].append((subject, data))
     return result, epoch
+
+
+def _opened(stored: Stored) -> list[frames.Part]:
+    if frames.is_frame(stored.block):
+        return frames.unpack(stored.data, frames.count_in(stored.block))
+    return [(stored.subject, stored.block, stored.data)]
 
 
 def _claim(stored: Stored) -> Claim | None:

@@ -126,6 +126,23 @@ def sent_is_confirmed(patch: MonkeyPatch) -> None:
 # --- What a reader takes -----------------------------------------------------------------------------
 
 
+def rest_of_a_frame_lost(patch: MonkeyPatch) -> None:
+    """A reader that stood within a frame goes on after it."""
+    begin = OrderedConsumer.begin
+
+    async def after_it(self: OrderedConsumer, sequence: int, digest: str) -> None:
+        receive = self._receive
+
+        def whole(subject: str, reply: str, block: bytes, data: bytes) -> None:
+            self._resumed = False
+            receive(subject, reply, block, data)
+
+        patch.setattr(self, "_receive", whole)
+        await begin(self, sequence, digest)
+
+    patch.setattr(OrderedConsumer, "begin", after_it)
+
+
 def older_epoch_accepted(patch: MonkeyPatch) -> None:
     """A number counts whatever epoch it is of."""
     judge = Counter.judge
@@ -257,7 +274,7 @@ PLANTS: dict[str, Plant] = {
     for plant in (
         numbers_not_restored, read_ahead_is_lost, snapshot_before_confirmation,
         no_going_back, confirmed_by_a_later_number, confirmed_by_an_older_epoch, sent_is_confirmed,
-        older_epoch_accepted, any_claim_honoured, gap_accepted, repeat_accepted,
+        rest_of_a_frame_lost, older_epoch_accepted, any_claim_honoured, gap_accepted, repeat_accepted,
         consumer_from_its_start, consumer_too_late, another_writers_outputs_read_back,
         standby_with_its_own_numbers, wall_clock_in_a_stage,
     )

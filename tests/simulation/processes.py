@@ -61,7 +61,9 @@ class ScheduledLog(Log):
         super().__init__(client, 0)  # type: ignore[arg-type]
         self._simulated_clock = clock
 
-    async def consumer(self, filters: list[str], wake: Callable[[], None]) -> OrderedConsumer:
+    async def consumer(
+        self, filters: list[str], wake: Callable[[], None], *, patient: bool = False
+    ) -> OrderedConsumer:
         """A consumer that the scheduler looks after."""
         consumer = ScheduledConsumer(self.client, self.js, self.stream, filters, wake, self._simulated_clock)
         self._consumers.append(consumer)
@@ -134,7 +136,13 @@ class StageProcess(Process):
         self.driver: Driver = ChainDriver(stages) if kind == "fused" else StageDriver(kind, stages[kind])
         writers = {
             producer: NumberedWriter(
-                self.log, producer, session_id=SESSION, config=CONFIG, hold_s=hold_s, clock=clock
+                self.log,
+                producer,
+                session_id=SESSION,
+                config=CONFIG,
+                hold_s=hold_s,
+                frame_from=2,
+                clock=clock,
             )
             for producer in self.driver.producers
         }
@@ -193,7 +201,7 @@ class ScheduledIngest(IngestService):
 
     async def _reader(self, families: tuple[Family, ...], _wake: object = None) -> LogReader:
         place = Cursor(self._session_epoch)
-        reader = ScheduledReader(self._log, families, place, wake=self._wake, clock=self._writer._clock)
+        reader = ScheduledReader(self._log, families, place, wake=self._wake.set, clock=self._writer._clock)
         await reader.start()
         return reader
 
@@ -209,6 +217,7 @@ class IngestProcess(Process):
         self.service = ScheduledIngest(self.log, settings(), IngestConfig(speed="max"), scenario.schedule())
         self.service._wake = Wake()  # type: ignore[assignment]
         self.service._writer._clock = clock
+        self.service._writer._frame_from = 2
         self.in_bursts = in_bursts
         self._task: Coroutine[Any, Any, None] | None = self.service.start()
         self.fate = ""

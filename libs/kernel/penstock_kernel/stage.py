@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_contracts.control import Command
 from penstock_contracts.types import NEVER
 
@@ -79,3 +79,11 @@ class Skippable(Stage, Protocol):
         A lower bound will do; 0 is always right.
         """
         ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A stage that says of which messages it would take no notice: nobody need decode them for it."""
+
+    ignores: frozenset[tuple[Family, str]]
+    """Families and kinds that `process` gives nothing for, and that leave the state as it is."""

@@ -12,14 +12,16 @@ class Place:
     family: Family
     upstream: Family | None
     others: tuple[Family, ...] = ()
+    urgent: Family | None = None
+    """Of which each message counts at once, and not only at the end of an interval."""
 
 
 PLACES: dict[str, Place] = {
     "ingest": Place("md", None),
-    "features": Place("feat", "md"),
-    "strategy": Place("sig", "feat", ("ven", "ord")),
-    "risk": Place("ord", "sig", ("feat", "ven")),
-    "execution": Place("ven", "md", ("ord",)),
+    "features": Place("feat", "md", urgent="md"),
+    "strategy": Place("sig", "feat", ("ven", "ord"), urgent="feat"),
+    "risk": Place("ord", "sig", ("feat", "ven"), urgent="sig"),
+    "execution": Place("ven", "md", ("ord",), urgent="ord"),
 }
 PRODUCER_OF: dict[Family, str] = {place.family: producer for producer, place in PLACES.items()}
 STAGES = ("features", "strategy", "risk", "execution")

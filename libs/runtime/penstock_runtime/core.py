@@ -138,6 +138,8 @@ class StageCore:
                 break
             fed += 1
             self._observer.took(delivered)
+            if (delivered.family, delivered.kind) in driver.ignores:
+                continue
             try:
                 message = delivered.decode()
             except UnreadableMessage as error:

@@ -9,7 +9,7 @@ from penstock_contracts import codec
 from penstock_contracts.base import Family, Message, type_of
 from penstock_kernel.chain import Chain
 from penstock_kernel.interval import IntervalRunner
-from penstock_kernel.stage import Stage
+from penstock_kernel.stage import Selective, Stage
 from penstock_kernel.topology import PLACES, STAGES
 
 Produced = list[tuple[str, Message]]
@@ -22,6 +22,8 @@ class Driver(Protocol):
     producers: tuple[str, ...]
     families: tuple[Family, ...]
     """What it reads."""
+    ignores: frozenset[tuple[Family, str]]
+    """Families and kinds of no interest: they are counted, and not even decoded."""
 
     @property
     def wants(self) -> Family:
@@ -62,6 +64,7 @@ class StageDriver:
         assert place.upstream is not None
         self.producers: tuple[str, ...] = (producer,)
         self.families: tuple[Family, ...] = (*place.others, place.upstream)
+        self.ignores = stage.ignores if isinstance(stage, Selective) else frozenset()
         self._producer = producer
         self._stage = stage
         self._runner = IntervalRunner(producer, stage)
@@ -99,6 +102,7 @@ class ChainDriver:
     def __init__(self, stages: Mapping[str, Stage]) -> None:
         self.producers: tuple[str, ...] = STAGES
         self.families: tuple[Family, ...] = ("md",)
+        self.ignores: frozenset[tuple[Family, str]] = frozenset()
         self._stages = stages
         self._chain = Chain(stages)
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import structlog
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.frames import CLOSING
 from penstock_contracts.orders import OrderApproved
+from penstock_kernel.topology import PLACES
 
 from penstock_runtime.core import StageCore, usable
 from penstock_runtime.drivers import Driver
@@ -28,6 +30,8 @@ _TICK_S = 0.1
 _STILL_S = 3.0
 """After so long without confirmation the server is asked why."""
 _DRAIN_S = 8.0
+REST_S = 0.005
+"""At 1x, how long messages wait that are not urgent, so that one waking of the process serves many."""
 STANDBY_HOLD_S = 0.2
 """How long a standby waits for the first copy to publish an output."""
 
@@ -55,6 +59,11 @@ class StageService:
         self._fused = len(driver.producers) > 1
         self._taken: Delivered | None = None
         self._wake = asyncio.Event()
+        self._news = False
+        self._failure: Exception | None = None
+        self._expects_end = False
+        """The end of an interval is on its way on the connection that rests."""
+        self._running = False
         self._stopping = False
         self._pending: Snapshot | None = None
         self._snapshot_at = time.monotonic()
@@ -77,9 +86,14 @@ class StageService:
         def open_reader(families: tuple[Family, ...], cursor: Cursor) -> LogReader:
             arrived = self._approval_arrived if families == ("ord",) else None
             # Our own outputs wake nobody: they are looked at when something else does, or at the next tick.
-            wake = self._wake if families[0] in self._driver.families else None
-            return LogReader(self._log, families, cursor, wake=wake, arrived=arrived)
+            read = families[0] in self._driver.families
+            patient = not read or families[0] != self._urgent
+            wake = self._arrived if read else None
+            return LogReader(self._log, families, cursor, wake=wake, arrived=arrived, patient=patient)
 
+        if self._settings.session.realtime:
+            await self._open_patient()
+        self._log.after(self._on_delivered)
         await self._core.start(epoch, snapshot, open_reader)
         if snapshot is not None and snapshot.code_hash != code_hash() and not await self._drained():
             raise Halt(
@@ -89,6 +103,26 @@ class StageService:
             )
         self.health.state = "catching up"
         _log.info("started", restored=snapshot is not None, mark=self._driver.last_mark)
+
+    async def _open_patient(self) -> None:
+        """Have what is not urgent read in one go; but the end of an interval is always awaited."""
+        await self._log.open_patient(REST_S, self._may_rest)
+        upstream = self._driver.families[-1]
+        if upstream != self._urgent:
+            kind = "mark" if upstream == "md" else "done"
+            await self._log.ring(f"p{self._log.partition}.{upstream}.*.{kind}.>", self._end_announced)
+
+    @property
+    def _urgent(self) -> Family | None:
+        return "md" if self._fused else PLACES[self._driver.producers[0]].urgent
+
+    def _may_rest(self) -> bool:
+        core = self._core
+        return core.live and not self._expects_end and self._driver.wants == self._driver.families[-1]
+
+    def _end_announced(self) -> None:
+        self._expects_end = True
+        self._log.hurry()
 
     async def _drained(self) -> bool:
         """Whether the log holds nothing that the stage could take after its snapshot."""
@@ -109,22 +143,54 @@ class StageService:
         for task in (reporter, ticker):
             task.add_done_callback(lambda _: self._wake.set())
         core = self._core
+        self._running = True
         try:
             while not self._stopping:
                 self._wake.clear()
                 surface(reporter, ticker)
-                busy = core.read_back()
-                busy = core.feed(_BURST) > 0 or busy
-                core.pump()
-                self._log.flush()
+                if self._failure is not None:
+                    raise self._failure
+                busy = self._turn()
                 if self._pending is None and time.monotonic() >= self._snapshot_at:
                     self._pending = core.snapshot(self._settings.config_hash, code_hash())
                 self._save_if_confirmed()
                 await (asyncio.sleep(0) if busy else self._wake.wait())
+            self._running = False
             await self._drain()
         finally:
+            self._running = False
             reporter.cancel()
             ticker.cancel()
+
+    def _turn(self) -> bool:
+        """Read, feed, publish what is there. Returns whether there may be more."""
+        core = self._core
+        busy = core.read_back()
+        busy = core.feed(_BURST) > 0 or busy
+        core.pump()
+        self._log.flush()
+        if self._driver.wants != self._driver.families[-1]:
+            self._log.hurry()
+        return busy
+
+    def _arrived(self) -> None:
+        """A message has come: act on it with all others that come with it, or have the loop do so."""
+        if self._log.handing_over:
+            self._news = True
+        else:
+            self._wake.set()
+
+    def _on_delivered(self) -> None:
+        """Act right where the bytes came in: the loop's next turn may be some way off."""
+        if not self._news or not self._running:
+            return
+        self._news = False
+        try:
+            if self._turn():
+                self._wake.set()
+        except Exception as error:  # raised in the loop
+            self._failure = error
+            self._wake.set()
 
     # --- What the core says --------------------------------------------------------------------------
 
@@ -132,6 +198,8 @@ class StageService:
         """Count."""
         self.health.events += 1
         self._taken = delivered
+        if delivered.kind in CLOSING and delivered.family == self._driver.families[-1]:
+            self._expects_end = False
 
     def made(self, producer: str, number: int, message: Message, *, known: bool) -> None:
         """Count, and tell who listens."""

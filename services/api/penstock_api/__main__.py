@@ -11,6 +11,9 @@ from penstock_runtime.store.pool import open_pool
 from penstock_api.config import ApiConfig
 from penstock_api.server import NAME, serve
 
+REST_S = 0.02
+"""How long messages wait to be read in one go: trading has the processor first."""
+
 
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Serve until stopped."""
@@ -21,6 +24,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
         partition=settings.session.partition,
         name=NAME,
         past=DatabasePast(settings.database_url),
+        rest_s=REST_S,
     )
     try:
         await serve(config, log, pool, stop)

@@ -23,7 +23,7 @@ from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWrit
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
 from penstock_runtime.readers import LOOK_S, Readers
-from penstock_runtime.service import surface
+from penstock_runtime.service import REST_S, surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
@@ -95,6 +95,8 @@ class IngestService:
         """Read what earlier writers wrote, claim, and take over. Raises Superseded when another won."""
         self._session_epoch = await self._log.genesis()
         # Our own outputs wake nobody: they are looked at when something else does, or at the next tick.
+        if self._config.speed_factor == 1.0:
+            await self._log.open_patient(REST_S, lambda: self._writer.live)
         self._own = await self._reader(("md",), None)
         self._control = await self._reader(("ctl",), self._wake)
         if not self._stages_here:
@@ -117,7 +119,10 @@ class IngestService:
         _log.info("claimed", epoch=epoch, mark=self._last.ts if self._last else 0, rows=self._released_after)
 
     async def _reader(self, families: tuple[Family, ...], wake: asyncio.Event | None) -> LogReader:
-        reader = LogReader(self._log, families, Cursor(self._session_epoch), wake=wake)
+        reader = LogReader(
+            self._log, families, Cursor(self._session_epoch),
+            wake=wake.set if wake is not None else None, patient=wake is None,
+        )  # fmt: skip
         await reader.start()
         return reader
 
@@ -183,7 +188,8 @@ class IngestService:
                 self._admit(delivered)
         consumer = self._done_consumer
         while consumer is not None and (raw := consumer.take()) is not None:
-            self._hear(Delivered(*raw))
+            if ".done." in raw[1] or ".ctl." in raw[1]:  # what else a frame carries before its `done`
+                self._hear(Delivered(*raw))
 
     def _hear(self, delivered: Delivered) -> None:
         """A stage's `done`, or the claim of one that is no function of the log: at a live venue."""

@@ -26,6 +26,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
         partition=session.partition,
         name="recorder",
         past=DatabasePast(settings.database_url),
+        rest_s=config.rest_ms / 1000,
     )
     try:
         key = CursorKey(session.session_id, NAME, session.partition)

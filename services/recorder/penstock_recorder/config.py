@@ -14,6 +14,8 @@ class RecorderConfig(BaseModel):
     """Bytes of messages that one transaction takes at most: bounds the memory."""
     batch_interval_ms: int = Field(default=50, ge=1, le=10_000)
     """How long a message waits for others before it is written."""
+    rest_ms: int = Field(default=10, ge=0, le=1_000)
+    """How long messages wait to be read in one go: trading has the processor first."""
     progress_interval_ms: int = Field(default=200, ge=10, le=10_000)
     """How often the place that is written is told to the others."""
     retry_interval_ms_max: int = Field(default=5_000, ge=100, le=60_000)

@@ -126,7 +126,10 @@ class Recorder:
         clock = asyncio.get_running_loop().time
         messages = size = 0
         due = float("inf")
-        while messages < self._config.batch_messages_max and size < self._config.batch_bytes_max:
+        # What was stored together is written together: the place after it is a place in the log.
+        while reader.within or (
+            messages < self._config.batch_messages_max and size < self._config.batch_bytes_max
+        ):
             try:
                 delivered = _poll(reader)
             except SessionOver as over:

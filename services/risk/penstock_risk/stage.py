@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_contracts.features import Prices
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.signals import Signal
@@ -34,6 +34,10 @@ _SNAPSHOT = TypeAdapter(RiskState)
 
 class RiskStage:
     """Turns signals into sized orders, holds them against every limit, closes positions on stops."""
+
+    ignores: frozenset[tuple[Family, str]] = frozenset(
+        ("feat", kind) for kind in ("bar", "row", "regime", "drift")
+    )
 
     def __init__(self, config: RiskConfig, session: SessionConfig) -> None:
         self._base_config = config

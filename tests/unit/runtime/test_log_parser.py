@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from penstock_runtime.log.client import LogClient
+from penstock_runtime.log.client import LogClient, TapProtocol
 
 TAPPED, OTHER = 5, 6
 BLOCK = b"NATS/1.0\r\npenstock-index: 1\r\n\r\n"
@@ -53,9 +53,9 @@ PIECES = st.lists(
 )
 
 
-@given(PIECES, st.lists(st.integers(0, 2_000), max_size=12))
+@given(PIECES, st.lists(st.integers(0, 2_000), max_size=12), st.booleans())
 def test_every_message_arrives_once_and_in_order_wherever_the_bytes_are_cut(
-    pieces: list[tuple[str, bytes, bool]], cuts: list[int]
+    pieces: list[tuple[str, bytes, bool]], cuts: list[int], late: bool
 ) -> None:
     wire = b""
     for number, (kind, payload, reply) in enumerate(pieces):
@@ -63,9 +63,18 @@ def test_every_message_arrives_once_and_in_order_wherever_the_bytes_are_cut(
     client = Client()
 
     async def read() -> None:
+        # As the connection does it: what is not a tap's goes through the stream reader to the parser.
+        reader = asyncio.StreamReader()
+        protocol = TapProtocol(client, reader, asyncio.StreamReaderProtocol(reader))
         places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
         for begin, end in pairwise(places):
-            await client._ps.parse(wire[begin:end])
+            protocol.data_received(wire[begin:end])
+            if late and begin % 3:
+                continue
+            while reader._buffer:  # type: ignore[attr-defined]
+                await client._ps.parse(await reader.read(65_536))
+        while reader._buffer:  # type: ignore[attr-defined]
+            await client._ps.parse(await reader.read(65_536))
 
     asyncio.run(read())
     expected = [

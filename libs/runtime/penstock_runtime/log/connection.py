@@ -8,8 +8,9 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
-from penstock_contracts import codec, headers, subjects
+from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.control import Claim, Command, Session
 
@@ -39,18 +40,56 @@ class Log:
         self.past: Past | None = None
         """Where readers find what has left the log."""
         self._consumers: list[OrderedConsumer] = []
+        self._url = ""
+        self._name = ""
+        self._patient: LogClient | None = None
 
     @classmethod
-    async def connect(cls, url: str, *, partition: int = 0, name: str, past: Past | None = None) -> "Log":
+    async def connect(
+        cls, url: str, *, partition: int = 0, name: str, past: Past | None = None, rest_s: float = 0.0
+    ) -> "Log":
         """Connect. Unavailable when no server answers. Reconnects for ever afterwards.
 
         What has left the log is read from the past, where there is one.
-        """
-        client = LogClient()
 
+        With `rest_s`, reading rests so long after messages came, and then takes all that came meanwhile.
+        """
+        log = cls(LogClient(rest_s), partition)
+        log._url, log._name = url, name
+        log.past = past
+        await log._open(log.client, name)
+        return log
+
+    async def open_patient(self, rest_s: float, may_rest: Callable[[], bool]) -> None:
+        """Open a second connection, for consumers whose messages may wait for `rest_s` while `may_rest`."""
+        client = LogClient(rest_s, may_rest)
+        await self._open(client, f"{self._name}-patient")
+        self._patient = client
+
+    def hurry(self) -> None:
+        """Have the second connection read now what it lets wait."""
+        if self._patient is not None:
+            self._patient.hurry()
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether messages are being delivered of which `after` will tell."""
+        return self.client.handing_over or (self._patient is not None and self._patient.handing_over)
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Call `act` whenever messages were delivered as their bytes arrived."""
+        self.client.after.append(act)
+        if self._patient is not None:
+            self._patient.after.append(act)
+
+    async def ring(self, subject: str, bell: Callable[[], None]) -> None:
+        """Call `bell` when something is published on a subject; it may not be in the log yet."""
+        await self.client.tap(subject, lambda *_: bell())
+
+    async def _open(self, client: LogClient, name: str) -> None:
         async def reconnected() -> None:
             _log.warning("log_reconnected", name=name)
-            log.reconnected()
+            self.reconnected()
 
         async def disconnected() -> None:
             _log.warning("log_disconnected", name=name)
@@ -60,7 +99,7 @@ class Log:
 
         try:
             await client.connect(
-                url,
+                self._url,
                 name=f"penstock-{name}",
                 pending_size=0,
                 max_reconnect_attempts=-1,
@@ -72,10 +111,7 @@ class Log:
                 error_cb=failed,
             )
         except (NatsError, NoServersError, OSError, TimeoutError) as error:
-            raise Unavailable(f"no log at {url}: {reason(error)}") from error
-        log = cls(client, partition)
-        log.past = past
-        return log
+            raise Unavailable(f"no log at {self._url}: {reason(error)}") from error
 
     async def declare(self, limits: StreamLimits) -> None:
         """Create the partition's streams where they are absent. Never changes one that is there."""
@@ -106,9 +142,12 @@ class Log:
         await reader.start()
         return reader
 
-    async def consumer(self, filters: list[str], wake: Callable[[], None]) -> OrderedConsumer:
-        """An ordered consumer that is restarted when the connection was."""
-        consumer = OrderedConsumer(self.client, self.js, self.stream, filters, wake)
+    async def consumer(
+        self, filters: list[str], wake: Callable[[], None], *, patient: bool = False
+    ) -> OrderedConsumer:
+        """An ordered consumer that is restarted when the connection was; on the second one if `patient`."""
+        client = self._patient if patient and self._patient is not None else self.client
+        consumer = OrderedConsumer(client, self.js, self.stream, filters, wake)
         consumer.past = self.past
         self._consumers.append(consumer)
         return consumer
@@ -161,7 +200,7 @@ class Log:
             stored = await self.js.get_last_msg(self.stream, subject)
         except NotFoundError:
             return None
-        return codec.decode(family, kind, major, stored.data or b"")
+        return _last_in(stored, family, kind, major)
 
     async def last_sequence(self) -> int:
         """The log's end."""
@@ -231,8 +270,16 @@ class Log:
         self._consumers.clear()
         if self.past is not None:
             await self.past.close()
-        if not self.client.is_closed:
-            await self.client.close()
+        for client in (self.client, self._patient):
+            if client is not None and not client.is_closed:
+                await client.close()
+
+
+def _last_in(stored: RawStreamMsg, family: Family, kind: str, major: int) -> Message:
+    data = stored.data or b""
+    if stored.headers and frames.FRAME in stored.headers:
+        data = frames.unpack(data, int(stored.headers[frames.FRAME]))[-1][2]
+    return codec.decode(family, kind, major, data)
 
 
 def session_subject(partition: int, phase: str) -> str:

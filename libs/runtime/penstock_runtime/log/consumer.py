@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from nats.js.errors import APIError, NotFoundError
+from penstock_contracts import frames
 
 from penstock_runtime.errors import Halt, LogAgedOut, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
@@ -49,6 +50,9 @@ class OrderedConsumer:
         self._wake = wake
         self._clock = clock
         self.queue: deque[Raw] = deque()
+        self.stored: Raw = (0, "", b"", b"")
+        """The message as stored that was taken last; of a frame, the whole."""
+        self._opened: deque[Raw] = deque()
         self.arrived: Callable[[str, bytes], None] | None = None
         """Called with subject and header block of each message as it arrives: a measurement."""
         self.failure: Exception | None = None
@@ -60,6 +64,8 @@ class OrderedConsumer:
         self._stalled_at = 0.0
         self._last: tuple[int, str] = (0, "")
         self._last_raw: tuple[str, bytes, bytes] = ("", b"", b"")
+        self._resumed = False
+        """The message at the start may be a frame of which the caller has taken a part."""
         self._start_sequence = 1
         self._expected = 1
         self._name = ""
@@ -84,6 +90,7 @@ class OrderedConsumer:
         """Begin as `start` does; when to begin `again` is the caller's to see."""
         self._start_sequence = max(sequence, 1)
         self._last = (sequence, digest) if digest else (0, "")
+        self._resumed = bool(digest)
         try:
             await self._create()
         except LogAgedOut as error:
@@ -102,18 +109,36 @@ class OrderedConsumer:
 
     @property
     def waiting(self) -> int:
-        """Messages that can be taken now."""
-        return len(self.queue)
+        """Messages that can be taken now, a frame that was not opened counting as one."""
+        return len(self.queue) + len(self._opened)
+
+    @property
+    def within(self) -> bool:
+        """Whether a part of the message that was taken last can still be taken."""
+        return bool(self._opened)
 
     @property
     def at_tail(self) -> bool:
         """Whether everything that the log held a moment ago was taken from here."""
-        return self._pending == 0 and not self.queue
+        return self._pending == 0 and not self.queue and not self._opened
 
     def take(self) -> Raw | None:
-        """The next message, or None when none waits. Raises what stopped the consumer."""
+        """The next message, those of a frame one by one; None when none waits.
+
+        Raises what stopped the consumer, UnreadableMessage for a broken frame.
+        """
+        if self._opened:
+            return self._opened.popleft()
+        raw = self.take_stored()
+        if raw is None or not frames.is_frame(raw[2]):
+            return raw
+        self._opened.extend((raw[0], *part) for part in frames.unpack(raw[3], frames.count_in(raw[2])))
+        return self._opened.popleft()
+
+    def take_stored(self) -> Raw | None:
+        """The next message as it is stored, a frame whole; None when none waits. Raises what stopped it."""
         if self.queue:
-            raw = self.queue.popleft()
+            self.stored = raw = self.queue.popleft()
             if self._stalled and len(self.queue) < _BACKLOG_MAX // 2:
                 self._release()
             return raw
@@ -185,22 +210,30 @@ class OrderedConsumer:
             self._restart.set()
             return
         self._expected += 1
-        last, digest = self._last
-        if sequence == last:
-            if digest_of(subject, block, data) != digest:
-                self._fail(
-                    LogLost(f"{self._stream}:{sequence} holds another message than the one read: {subject}")
-                )
+        if not self._continues(sequence, subject, block, data):
             return
-        if delivered == 1 and last:
-            self._fail(LogLost(f"{self._stream}:{last} is gone; the next message is {sequence}"))
-            return
+        self._resumed = False
         self._last = (sequence, "")
         self._last_raw = (subject, block, data)
         self.queue.append((sequence, subject, block, data))
         if self.arrived is not None:
             self.arrived(subject, block)
         self._wake()
+
+    def _continues(self, sequence: int, subject: str, block: bytes, data: bytes) -> bool:
+        """Whether a message is one to hand over. The last one seen comes again first, to be compared."""
+        last, digest = self._last
+        if sequence == last:
+            if digest_of(subject, block, data) != digest:
+                self._fail(
+                    LogLost(f"{self._stream}:{sequence} holds another message than the one read: {subject}")
+                )
+                return False
+            return self._resumed and frames.is_frame(block)
+        if last and self._expected == 2:
+            self._fail(LogLost(f"{self._stream}:{last} is gone; the next message is {sequence}"))
+            return False
+        return True
 
     def _control(self, reply: str, block: bytes) -> None:
         if reply:

@@ -43,6 +43,16 @@ class Consumer(Protocol):
         """Stop delivering."""
         ...
 
+    @property
+    def within(self) -> bool:
+        """Whether a part of the message that was taken last can still be taken."""
+        ...
+
+    @property
+    def stored(self) -> tuple[int, str, bytes, bytes]:
+        """The message as stored that was taken last."""
+        ...
+
     def take(self) -> tuple[int, str, bytes, bytes] | None:
         """The next message: sequence, subject, header block, payload. Raises what stopped delivery."""
         ...
@@ -53,8 +63,10 @@ class Source(Protocol):
 
     partition: int
 
-    async def consumer(self, filters: list[str], wake: Callable[[], None]) -> Consumer:
-        """A consumer of these subjects, to be started."""
+    async def consumer(
+        self, filters: list[str], wake: Callable[[], None], *, patient: bool = False
+    ) -> Consumer:
+        """A consumer of these subjects, to be started; a patient one may deliver later, and in one go."""
         ...
 
 
@@ -67,11 +79,13 @@ class LogReader:
         families: Sequence[Family],
         cursor: Cursor,
         *,
-        wake: asyncio.Event | None = None,
+        wake: Callable[[], None] | None = None,
         arrived: Callable[[str, bytes], None] | None = None,
+        patient: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
+        self._patient = patient
         self._arrived = arrived
         self._clock = clock
         self._families = tuple(families)
@@ -86,13 +100,12 @@ class LogReader:
                 self._counters.setdefault(producer, Counter(producer))
         self._control = "ctl" in self._families
         self._consumer: Consumer | None = None
-        self._last: tuple[str, bytes, bytes] | None = None
         self._sequence = cursor.sequence
         # A cursor without a digest stands before its message: the genesis that begins the session.
         self._genesis = 0 if cursor.digest else cursor.sequence
         self._ahead_since: dict[str, float] = {}
-        self.wake = wake or asyncio.Event()
-        """Set when a message arrives; several readers may share one."""
+        self._came = asyncio.Event()
+        self._wake = wake or self._came.set
 
     async def start(self) -> None:
         """Begin delivery at the cursor."""
@@ -102,7 +115,8 @@ class LogReader:
         if self._control:
             inside = f"p{self._log.partition}.ctl.>"
             filters = [each for each in filters if each == inside or ".ctl." not in each]
-        self._consumer = await self._log.consumer(list(dict.fromkeys(filters)), self.wake.set)
+        unique = list(dict.fromkeys(filters))
+        self._consumer = await self._log.consumer(unique, self._wake, patient=self._patient)
         self._consumer.arrived = self._arrived
         await self._consumer.start(self._start.sequence, self._start.digest)
 
@@ -118,13 +132,19 @@ class LogReader:
     def cursor(self) -> Cursor:
         """The place after the last message that `poll` gave or passed over."""
         places = {name: Place(each.epoch, each.next_index) for name, each in self._counters.items()}
-        digest = digest_of(*self._last) if self._last is not None else self._start.digest
+        stored = self._consumer.stored if self._consumer is not None else None
+        digest = digest_of(*stored[1:]) if stored is not None and stored[0] else self._start.digest
         return Cursor(self._sequence, digest, places)
 
     @property
     def sequence(self) -> int:
         """Log sequence of the last message looked at."""
         return self._sequence
+
+    @property
+    def within(self) -> bool:
+        """Whether outputs that were stored together with the last one polled are still to be polled."""
+        return self._consumer is not None and self._consumer.within
 
     @property
     def backlog(self) -> int:
@@ -140,13 +160,12 @@ class LogReader:
         """The next message taken, or None when none waits.
 
         Raises SessionOver when a new session begins, LogHole for a number missing too long, LogLost
-        when the consumer found another log, UnreadableMessage for a broken envelope.
+        when the consumer found another log, UnreadableMessage for a broken envelope or frame.
         """
         consumer = self._consumer
         assert consumer is not None, "start the reader first"
         while (raw := consumer.take()) is not None:
             self._sequence = raw[0]
-            self._last = raw[1:]
             delivered = Delivered(*raw)
             if self._takes(delivered):
                 return delivered
@@ -159,10 +178,10 @@ class LogReader:
         consumer = self._consumer
         if consumer is not None and (consumer.waiting or consumer.failure is not None):
             return True
-        self.wake.clear()
+        self._came.clear()
         try:
             async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation (Python 3.11)
-                await self.wake.wait()
+                await self._came.wait()
         except TimeoutError:
             return False
         return True

@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import structlog
 from nats.errors import OutboundBufferLimitError
-from penstock_contracts import codec, headers, subjects
+from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.features import Prices
 from penstock_contracts.headers import Origin
@@ -31,6 +32,9 @@ WINDOW = 4096
 """Outputs on their way at once."""
 GO_BACK_S = 0.5
 """How long confirmation may stand still before the writer goes back."""
+FRAME_FROM = 8
+"""So many outputs ready at once travel as one message."""
+FRAME_BYTES_MAX = 192 * 1024
 
 
 @dataclass(slots=True)
@@ -43,6 +47,10 @@ class Output:
     payload: bytes
     made_at: float
     """By the writer's clock, s."""
+    carried: bool
+    """A frame may carry it."""
+    closing: bool
+    """It ends an interval, and may end a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +92,11 @@ class NumberedWriter:
         session_id: str,
         config: str,
         hold_s: float = 0.0,
+        frame_from: int = FRAME_FROM,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
+        self._frame_from = frame_from
         self._clock = clock
         self._hold_s = hold_s
         """How long an output is held back: a standby publishes only what nobody else has by then."""
@@ -144,7 +154,10 @@ class NumberedWriter:
             traceparent=traceparent,
             received=cause.received_ns,
         )
-        output = Output(self.made, subject, block, payload, self._clock())
+        output = Output(
+            self.made, subject, block, payload, self._clock(),
+            carried=(self.family, kind.kind) in frames.CARRIED, closing=kind.kind in frames.CLOSING,
+        )  # fmt: skip
         if not self._outbox:
             self._moved_at = self._clock()
         self._outbox.append(output)
@@ -185,21 +198,46 @@ class NumberedWriter:
             self._moved_at = self._clock()
             self.went_back += 1
             _log.info("writer_goes_back", producer=self.producer, first=self.confirmed + 1, made=self.made)
-        skip = self._sent - (self._outbox[0].index - 1)
-        until = min(self.made, self.confirmed + WINDOW)
+        ready = self._ready()
         try:
-            for position in range(max(skip, 0), len(self._outbox)):
-                output = self._outbox[position]
-                if output.index > until:
-                    break
-                if not self._leads:
-                    if output.made_at + self._hold_s > self._clock():
-                        break
-                    self._leads = True
-                self._log.publish_block(output.subject, output.block, output.payload)
-                self._sent = output.index
+            at = 0
+            while at < len(ready):
+                count = self._frame_length(ready, at)
+                last = ready[at + count - 1]
+                if count == 1:
+                    self._log.publish_block(last.subject, last.block, last.payload)
+                else:
+                    parts = [(each.subject, each.block, each.payload) for each in ready[at : at + count]]
+                    self._log.publish_block(*frames.pack(parts))
+                self._sent = last.index
+                at += count
         except OutboundBufferLimitError:
             return  # disconnected: confirmation stands still, and it goes back
+
+    def _ready(self) -> list[Output]:
+        """The outputs that may leave now."""
+        first = max(self._sent - (self._outbox[0].index - 1), 0)
+        most = first + WINDOW - (self._sent - self.confirmed)
+        ready = list(islice(self._outbox, first, most))
+        if not self._leads and ready:
+            held = self._clock() - self._hold_s
+            ready = [output for output in ready if output.made_at <= held]
+            self._leads = bool(ready)
+        return ready
+
+    def _frame_length(self, ready: list[Output], at: int) -> int:
+        """How many outputs from there on leave as one message: a run that ends an interval, or one."""
+        size, closed = 0, at
+        if len(ready) - at < self._frame_from:
+            return 1
+        for position in range(at, len(ready)):
+            output = ready[position]
+            size += len(output.block) + len(output.payload) + 100
+            if not output.carried or size > FRAME_BYTES_MAX:
+                break
+            if output.closing:
+                closed = position + 1
+        return closed - at if closed - at >= self._frame_from else 1
 
     async def ask_why(self) -> None:
         """Publish the first unconfirmed output and await the server's answer: it names what is wrong.

@@ -101,7 +101,7 @@ class Archiver:
         messages: list[Raw] = []
         size = 0
         while size < RUN_BYTES_MAX:
-            raw = consumer.take()
+            raw = consumer.take_stored()
             if raw is None:
                 wake.clear()
                 async with asyncio.timeout(_WAIT_S):

@@ -96,8 +96,8 @@ class LiveExecution:
         genesis = await self._log.genesis()
         self._market.begin(genesis)
         own = self._own = LogReader(self._log, ("ven",), Cursor(genesis))
-        orders = self._orders = LogReader(self._log, ("ord",), Cursor(genesis), wake=self._wake)
-        control = self._control = LogReader(self._guard_log, ("ctl",), Cursor(genesis), wake=self._wake)
+        orders = self._orders = LogReader(self._log, ("ord",), Cursor(genesis), wake=self._wake.set)
+        control = self._control = LogReader(self._guard_log, ("ctl",), Cursor(genesis), wake=self._wake.set)
         for reader in (own, orders, control):
             await reader.start()
         before = await past.take_over(self._log, own, orders)
