@@ -17,6 +17,7 @@ from penstock.commands import (
     control,
     dlq,
     doctor,
+    lookahead,
     new,
     paper,
     restart,
@@ -56,6 +57,7 @@ def _root(
 TRADE, RESEARCH, OPERATE, LOOK = "Trade", "Research", "Operate", "Look"
 app.command(rich_help_panel=TRADE)(paper.paper)
 app.command(rich_help_panel=RESEARCH)(backtest.backtest)
+app.command("check-lookahead", rich_help_panel=RESEARCH)(lookahead.check)
 app.command(rich_help_panel=TRADE)(updown.up)
 app.command(rich_help_panel=TRADE)(updown.down)
 app.command(rich_help_panel=OPERATE)(restart.restart)

@@ -114,7 +114,7 @@ def _numbers(symbol: str, name: str, column: pl.Series) -> pl.Series:
 
 
 def _check_bars(symbol: str, frame: pl.DataFrame) -> None:
-    body_low = frame.select(pl.min_horizontal("open", "close", "high")).to_series()
+    body_low = frame.select(pl.min_horizontal("open", "close")).to_series()
     body_high = frame.select(pl.max_horizontal("open", "close", "low")).to_series()
     for name, wrong, what in (
         ("low", frame["low"] > body_low, "above another price of the bar"),

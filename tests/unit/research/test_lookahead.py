@@ -1,0 +1,121 @@
+"""Planted ways of knowing the future are found; strategies that know nothing of it are not accused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from penstock_execution.paper.venue import PaperVenue
+from penstock_research.lookahead import Checked, check_lookahead
+from support.cli import resolved, write_bars
+
+HEAD = """
+import csv
+from dataclasses import dataclass, field
+from penstock_strategy import Bar, Intents, Needs, Parameters, Strategy, feature
+
+class FromFile(Parameters):
+    file: str = ""
+
+@dataclass
+class Seen:
+    count: int = 0
+    closes: list[float] = field(default_factory=list)
+
+class Planted(Strategy[FromFile, Seen]):
+    def declare(self) -> Needs:
+        return Needs(bars=self.bars())
+
+    def read(self) -> list[float]:
+        if not self.state.closes:
+            with open(self.parameters.file or KNOWN) as opened:
+                self.state.closes = [float(row["close"]) for row in csv.DictReader(opened)]
+        return self.state.closes
+
+    def turn(self, bar: Bar, up: bool) -> Intents:
+        return self.long(bar.instrument) if up else self.short(bar.instrument)
+"""
+NEGATIVE_SHIFT = (
+    HEAD
+    + """
+    def on_bar(self, bar: Bar) -> Intents:
+        closes, at = self.read(), self.state.count
+        self.state.count += 1
+        if at + 1 >= len(closes):
+            return None
+        return self.turn(bar, closes[at + 1] > bar.close)
+"""
+)
+FULL_SAMPLE_MEAN = (
+    HEAD
+    + """
+    def on_bar(self, bar: Bar) -> Intents:
+        closes = self.read()
+        return self.turn(bar, bar.close < sum(closes) / len(closes))
+"""
+)
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    return write_bars(tmp_path / "btc-perp-1m.csv", 300, period=37)
+
+
+def checked(bars: Path, strategy: str) -> Checked:
+    run = resolved(f"replay:{bars}", f'run.strategies=["{strategy}"]')
+    return check_lookahead(run.document, run.feeds)
+
+
+def planted(bars: Path, code: str, *, constant: bool = False) -> Checked:
+    file = bars.with_name("planted.py")
+    file.write_text(f"KNOWN = {str(bars)!r}\n{code}", encoding="utf-8")
+    return checked(bars, f"{file}:Planted" + ("" if constant else f":file={bars}"))
+
+
+@pytest.mark.parametrize("code", [NEGATIVE_SHIFT, FULL_SAMPLE_MEAN], ids=["shift", "mean"])
+def test_a_strategy_that_reads_ahead_is_found_by_cutting_its_data(bars: Path, code: str) -> None:
+    found = planted(bars, code)
+    assert "cut" in {each.kind for each in found.findings}
+    assert "btc-perp.replay" in found.findings[0].text
+
+
+def test_a_strategy_that_reads_a_file_of_its_own_decides_the_same_in_a_mirrored_market(bars: Path) -> None:
+    code = (
+        HEAD
+        + """
+    def on_bar(self, bar: Bar) -> Intents:
+        closes, at = self.read(), self.state.count
+        self.state.count += 1
+        return self.turn(bar, closes[min(at + 1, len(closes) - 1)] > closes[at])
+"""
+    )
+    assert {each.kind for each in planted(bars, code, constant=True).findings} == {"other_data"}
+
+
+def test_a_fill_in_the_bar_that_was_decided_on_is_found(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = PaperVenue.submit
+
+    def early(venue: PaperVenue, approval: Any, ts_effect: int) -> None:
+        submit(venue, approval, ts_effect - 60 * 10**9)
+
+    monkeypatch.setattr(PaperVenue, "submit", early)
+    kinds = {each.kind for each in checked(bars, "ma_cross:fast=3,slow=9").findings}
+    assert kinds == {"fill_time"}
+
+
+def test_a_fill_at_a_price_that_is_over_is_found(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill = PaperVenue._fill
+
+    def cheap(venue: PaperVenue, market: Any, share: Any, ts: int) -> Any:
+        return fill(venue, market, share._replace(price=share.price * 2), ts)
+
+    monkeypatch.setattr(PaperVenue, "_fill", cheap)
+    kinds = {each.kind for each in checked(bars, "ma_cross:fast=3,slow=9").findings}
+    assert kinds == {"fill_price"}
+
+
+@pytest.mark.parametrize("strategy", ["ma_cross:fast=3,slow=9", "mean_reversion:period=12,entry=1.2"])
+def test_built_ins_know_nothing_of_the_future(bars: Path, strategy: str) -> None:
+    found = checked(bars, strategy)
+    assert found.findings == ()
+    assert found.signals > 5
+    assert found.fills > 5
