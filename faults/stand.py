@@ -77,6 +77,10 @@ class Stand:
         self.told: list[Message] = []
         """What every reader of the log takes of the venue's family."""
 
+    def configure(self, guard: GuardConfig) -> None:
+        """Other ceilings, before the service starts."""
+        self._config = self._config.model_copy(update={"guard": guard})
+
     async def open(self, session_id: str = "stand") -> None:
         """Make the streams, a session, and begin to play ingest and risk."""
         self.folder.mkdir(parents=True, exist_ok=True)
