@@ -60,7 +60,15 @@ def up(
         standby=tuple(standby or ()),
         detached=True,
     )
-    last = None if fresh else resumable(place.data_dir)
+    last = resumable(place.data_dir)
+    if fresh and last is not None:
+        left = last.read()
+        console().print(
+            f"session {left.session_id} ({left.status}) is left behind with whatever it has open; its folder "
+            f"stays: {last.path}",
+            soft_wrap=True,
+        )
+        last = None
     if last is None:
         new_plan(chosen, place, os.environ)  # what is wrong with it is told here, not in a log file
     else:

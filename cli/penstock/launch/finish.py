@@ -48,7 +48,7 @@ async def write_report(plan: Plan, log: Log, board: Board) -> FinalReport:
                 genesis, end = (message, end) if message.phase == "genesis" else (genesis, message)
                 if message.phase == "genesis":
                     writer.genesis(message)
-            elif family != "ctl":  # commands come with the `done` of the mark that lists them
+            else:
                 writer.add(family, message)
         assert genesis is not None, "the reader begins at the genesis"
         mark = await log.last_of("md", "mark")
@@ -79,6 +79,8 @@ async def business_messages(log: Log) -> AsyncIterator[tuple[Family, Message]]:
     try:
         while True:
             while (delivered := reader.poll()) is not None:
+                if delivered.family == "ctl" and delivered.kind != "session":
+                    continue  # commands come with the `done` of the mark that lists them
                 message = delivered.decode()
                 yield delivered.family, message
             # Producers may still say `done` after the end; the last sequence was taken before.
@@ -124,7 +126,7 @@ def data_files(plan: Plan) -> list[DataFile]:
     found = []
     for source in plan.document["ingest"]["sources"]:
         parsed = parse_source(source)
-        if parsed.kind == "replay":
+        if parsed.kind != "synthetic":
             path = Path(parsed.path)
             with path.open("rb") as opened:
                 hashed = file_digest(opened, "sha256").hexdigest()

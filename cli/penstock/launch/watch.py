@@ -1,6 +1,7 @@
 """What a running session waits for, and what it says when something ends."""
 
 import asyncio
+import json
 import signal
 import time
 from pathlib import Path
@@ -129,12 +130,22 @@ async def _leave_halted(log: Log, plan: Plan, service: str) -> str:
 
 
 def last_words(folder: SessionFolder, service: str) -> str:
-    """The last line that a service wrote."""
+    """The last thing that a service said: what it complained of, or the last line of its log."""
     for suffix in (".out", ".jsonl"):
         lines = _lines(folder.logs / f"{service}{suffix}")
         if lines:
-            return lines[-1].strip()[:500]
+            return _said(lines[-1].strip())[:500]
     return "it said nothing"
+
+
+def _said(line: str) -> str:
+    """The error in a line of a structured log, where it has one."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    exception = str(entry.get("exception", "")).strip().splitlines()
+    return str(entry.get("error") or (exception[-1] if exception else line))
 
 
 def left_open(figures: Figures) -> str:

@@ -7,6 +7,7 @@ from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.orders import TradingStateChanged
 from penstock_runtime.errors import UnreadableHalt
 from penstock_runtime.log import Delivered, Log, LogReader
+from penstock_runtime.passing import passed_over
 
 from penstock_api.replica import KINDS, Replica
 
@@ -23,6 +24,7 @@ class Feed:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._reader: LogReader | None = None
+        self._passed_over: frozenset[int] = frozenset()
         self.replica = Replica()
         self.caught_up = False
         """Whether everything was read once that the log held at the start."""
@@ -43,6 +45,7 @@ class Feed:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until stopped. Raises SessionOver when another session begins, Halt for what is unreadable."""
+        self._passed_over = await passed_over(self._log)
         reader = self._reader = await self._log.reader(FAMILIES)
         try:
             while not stop.is_set():
@@ -84,7 +87,7 @@ class Feed:
         try:
             message = delivered.decode()
         except UnreadableMessage as error:
-            if family not in _SKIPPED:
+            if family not in _SKIPPED and delivered.sequence not in self._passed_over:
                 raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
             self.unreadable += 1
             return

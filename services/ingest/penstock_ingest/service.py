@@ -22,6 +22,7 @@ from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter, StreamLimits
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause
+from penstock_runtime.passing import passed_over
 from penstock_runtime.readers import LOOK_S, Readers
 from penstock_runtime.service import REST_S, surface
 from penstock_runtime.settings import ServiceSettings
@@ -73,6 +74,8 @@ class IngestService:
         self._session_epoch = 0
         self._stages: dict[str, Counter] = {}
         self._seen_commands: set[str] = set()
+        self._passed_over: frozenset[int] = frozenset()
+        """Log sequences of unreadable commands that an operator has passed over."""
         self._commands: list[Command] = []
         self._done: dict[str, Done] = {}
         self._done_index: dict[str, int] = {}
@@ -98,6 +101,7 @@ class IngestService:
         if self._config.speed_factor == 1.0:
             await self._log.open_patient(REST_S, lambda: self._writer.live)
         self._own = await self._reader(("md",), None)
+        self._passed_over = await passed_over(self._log)
         self._control = await self._reader(("ctl",), self._wake)
         if not self._stages_here:
             self._stages = {each: Counter(each, self._session_epoch) for each in STAGES}
@@ -209,7 +213,13 @@ class IngestService:
         try:
             command = delivered.decode()
         except UnreadableMessage as error:
-            raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
+            if delivered.sequence in self._passed_over:
+                _log.warning("command_passed_over", sequence=delivered.sequence, error=str(error))
+                return
+            raise UnreadableHalt(
+                f"the command at {delivered.sequence} cannot be read and may have been a halt: {error}; "
+                f"start a version that reads it, or `penstock dlq pass {delivered.sequence} --reason …`"
+            ) from error
         if not isinstance(command, Command) or command.command_id in self._seen_commands:
             return
         self._seen_commands.add(command.command_id)

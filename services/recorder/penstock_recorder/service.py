@@ -15,6 +15,7 @@ from penstock_contracts.errors import UnreadableMessage
 from penstock_runtime.errors import SessionOver, UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from penstock_runtime.passing import passed_over
 from penstock_runtime.service import surface
 from penstock_runtime.store.archiver import Archiver
 from penstock_runtime.store.cursors import CursorMoved, StoredCursor
@@ -45,6 +46,8 @@ class Recorder:
         self._archiver = archiver
         self._session = database.key.session
         self._committed: StoredCursor | None = None
+        self._passed_over: frozenset[int] = frozenset()
+        """Log sequences of unreadable commands that an operator has passed over: kept as they are."""
         self._projection = Projection(self._session)
         self.health = Health(NAME)
 
@@ -97,6 +100,7 @@ class Recorder:
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[LogReader]:
+        self._passed_over = await passed_over(self._log)
         stored = await self._database.cursor()
         self._committed = stored
         self._projection = Projection(self._session, stored.mark if stored else 0)
@@ -160,7 +164,7 @@ class Recorder:
                 raise SessionOver(f"the log's session is {message.session_id}, not {self._session}")
             self._projection.take(delivered.sequence, message)
         except UnreadableMessage as error:
-            if family not in QUARANTINED:
+            if family not in QUARANTINED and delivered.sequence not in self._passed_over:
                 raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
             self._quarantine(delivered, str(error))
 
