@@ -9,10 +9,24 @@ from collections.abc import Iterator, Sequence
 
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
+from penstock_contracts.market import Gap, InstrumentDefined, InstrumentStatus, RowQuarantined
 from penstock_contracts.types import NEVER
 
 from penstock_ingest.feed import BULK_ROWS
 from penstock_ingest.quarantine import SAMPLES_MAX, QuarantinedRow
+
+
+def feed_of(message: Message) -> str | None:
+    """The feed that a message is counted with: its source; of those that name none, one per instrument."""
+    match message:
+        case InstrumentStatus():
+            return f"status.{message.instrument}"
+        case InstrumentDefined():
+            return f"instrument.{message.instrument.instrument}"
+        case RowQuarantined() | Gap(book=False):
+            return None  # they pass with the row after them
+        case _:
+            return getattr(message, "source", None)
 
 
 class EventFeed:

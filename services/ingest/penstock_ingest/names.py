@@ -25,6 +25,8 @@ _NOISE = frozenset(
     {
         "trades", "trade", "aggtrades", "bars", "bar", "ohlcv", "ohlc", "klines", "kline", "candles", "data",
         "quotes", "quote", "bbo", "book", "books", "depth", "orderbook", "snapshot", "snapshots", "updates",
+        "funding", "liquidation", "liquidations", "status", "rate", "rates", "forceorder", "forceorders",
+        "changes",
     }
 )  # fmt: skip
 _INTERVAL = re.compile(r"(\d+)(s|sec|m|min|h|d)")

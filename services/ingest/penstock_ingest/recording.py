@@ -16,12 +16,12 @@ from penstock_contracts import codec, subjects
 from penstock_contracts.base import Message, first_type_of
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import Gap, InstrumentDefined, Rate
+from penstock_contracts.market import InstrumentDefined, Rate
 from penstock_contracts.types import Ns
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from penstock_ingest.errors import FileError, FileMissing
-from penstock_ingest.events import EventFeed
+from penstock_ingest.events import EventFeed, feed_of
 from penstock_ingest.feed import Feed, TableFeed
 from penstock_ingest.table import BATCHES, Table
 
@@ -66,13 +66,12 @@ def recording_feeds(file: Path, batch_rows: int) -> list[Feed]:
     instruments: dict[str, Instrument] = {}
     by_feed: dict[str, list[Message]] = {name: [] for name in header.feeds}
     for message in messages:
-        name = getattr(message, "source", None)
-        if name in by_feed:
-            if not (isinstance(message, Gap) and not message.book):  # a feed of bars tells those itself
-                by_feed[name].append(message)
-        elif isinstance(message, InstrumentDefined):
-            instruments.setdefault(message.instrument.instrument, message.instrument)
-        else:
+        name = feed_of(message)
+        if isinstance(message, InstrumentDefined) and message.instrument.instrument not in instruments:
+            instruments[message.instrument.instrument] = message.instrument
+        elif name in by_feed:
+            by_feed[name].append(message)
+        elif name is not None:  # a feed of bars tells its gaps itself
             raise FileError(file, f"a {type(message).__name__} of no feed", _MEND)
     if not instruments:
         raise FileError(file, "no instrument in it", _MEND)

@@ -112,8 +112,7 @@ class Schedule:
         messages: list[Message] = []
         if not self._defined:
             self._defined = True
-            # An interval does not contain its start: this is the earliest time in the first one.
-            ts = self.start + 1
+            ts = self._defined_at
             messages += [
                 InstrumentDefined(instrument=line.instrument, ts_event=ts, ts_init=ts)
                 for line in self._lines.values()
@@ -123,6 +122,15 @@ class Schedule:
                 messages += line.read_until(min(until, self.mark_ts, self._end))
         self._touched = self._touched or bool(messages)
         return messages
+
+    @property
+    def _defined_at(self) -> int:
+        # An interval does not contain its start: this is the earliest time in the first one.
+        return self.start + 1
+
+    def defines(self, message: Message) -> bool:
+        """Whether this is one of the definitions that the first release begins with, and of no feed."""
+        return isinstance(message, InstrumentDefined) and message.ts_init == self._defined_at
 
     def close(self, commands: Sequence[Command] = ()) -> Mark:
         """The mark that ends the running interval; its rows must have been released. The next one begins.

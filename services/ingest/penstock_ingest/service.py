@@ -12,7 +12,7 @@ from penstock_contracts.codec import rows_of
 from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.interval import Done
-from penstock_contracts.market import BarBatch, BookBatch, Gap, Mark, QuoteBatch, RowQuarantined, TradeBatch
+from penstock_contracts.market import Mark, RowQuarantined
 from penstock_kernel.counting import Counter
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime import edge, failpoints
@@ -29,6 +29,7 @@ from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
 from penstock_ingest.config import IngestConfig
+from penstock_ingest.events import feed_of
 from penstock_ingest.schedule import Schedule
 
 _log = structlog.get_logger(__name__)
@@ -144,11 +145,8 @@ class IngestService:
                 self._released_after = {}
                 self._seen_commands.update(each.command_id for each in message.commands)
                 self._ended_marks += message.ended
-            elif isinstance(message, TradeBatch | QuoteBatch | BookBatch | BarBatch) or (
-                isinstance(message, Gap) and message.book  # the others pass with the bar after them
-            ):
-                rows = self._released_after.get(message.source, 0)
-                self._released_after[message.source] = rows + rows_of(message)
+            elif (feed := feed_of(message)) is not None and not self._schedule.defines(message):
+                self._released_after[feed] = self._released_after.get(feed, 0) + rows_of(message)
 
     def stop(self) -> None:
         """Stop here: the session goes on when ingest is started again."""

@@ -12,7 +12,7 @@ from penstock_ingest.config import IngestConfig, SyntheticConfig, parse_source
 from penstock_ingest.errors import SourceError
 from penstock_ingest.feed import Feed
 from penstock_ingest.files.feeds import file_feeds
-from penstock_ingest.files.read import BookRows, FileRows, ReadOptions, read_file
+from penstock_ingest.files.read import Part, ReadOptions, read_file
 from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
 from penstock_ingest.recording import RecordingEnd, recording_feeds
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
@@ -41,7 +41,7 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
         return recording_feeds(Path(recorded[0].path), config.batch_rows)
     rules = Rules(config.price_jump_max, config.price_decimals, config.size_decimals)
     options = ReadOptions(config.columns, config.format, config.bar_time, config.bar_interval, rules)
-    parts: list[tuple[int, FileRows | BookRows]] = []
+    parts: list[tuple[int, Part]] = []
     feeds: dict[int, list[Feed]] = {at: [] for at in range(len(sources))}
     for at, source in enumerate(sources):
         if source.kind == "replay":

@@ -10,14 +10,16 @@ from penstock_contracts.market import Gap
 from penstock_contracts.subjects import instrument_key
 
 from penstock_ingest.chain import Loss
-from penstock_ingest.events import EventFeed
+from penstock_ingest.errors import FileError
+from penstock_ingest.events import EventFeed, feed_of
 from penstock_ingest.feed import Feed, TableFeed
-from penstock_ingest.files.read import BookRows, FileRows, judge_book
+from penstock_ingest.files.happenings import EventRows, events_of
+from penstock_ingest.files.read import BookRows, FileRows, Part, judge_book
 from penstock_ingest.instruments import REPLAY, Definition, define, definition_for, infer
 from penstock_ingest.names import Named, from_file, from_symbol
 from penstock_ingest.table import Rules
 
-Part = tuple[int, FileRows | BookRows]
+Placed = tuple[int, FileRows | BookRows]
 """Rows, and the place of their source in the configuration."""
 
 
@@ -26,35 +28,69 @@ class _Group(NamedTuple):
 
     named: Named
     definition: Definition | None
-    parts: list[Part]
+    parts: list[Placed]
 
 
 def file_feeds(
-    parts: Sequence[Part], definitions: Sequence[Definition], rules: Rules, batch_rows: int
+    parts: Sequence[tuple[int, Part]], definitions: Sequence[Definition], rules: Rules, batch_rows: int
 ) -> list[tuple[int, Feed]]:
     """A feed for each part of a file, all book files of an instrument being one."""
     groups: dict[str, _Group] = {}
+    events: list[tuple[int, str, EventRows]] = []
     for at, rows in parts:
         named = from_file(rows.file) if rows.symbol is None else from_symbol(rows.symbol)
         key = instrument_key(named.symbol, REPLAY)
         definition = definition_for(definitions, key, rows.file if rows.symbol is None else None)
         if definition is not None:
             key = definition.instrument
-        groups.setdefault(key, _Group(named, definition, [])).parts.append((at, rows))
+        if isinstance(rows, EventRows):
+            events.append((at, key, rows))
+        else:
+            groups.setdefault(key, _Group(named, definition, [])).parts.append((at, rows))
     feeds: list[tuple[int, Feed]] = []
-    for group in groups.values():
+    instruments: dict[str, Instrument] = {}
+    for key, group in groups.items():
         judged = _judged(group.parts, rules)
-        instrument = _defined(group, [rows for _, rows in judged])
+        instruments[key] = instrument = _defined(group, [rows for _, rows in judged])
         for at, rows in judged:
             called = _feed_name(len(feeds) + 1, rows)
             if rows.losses:
                 feeds.append((at, _gap_feed(called, instrument, rows.losses)))
             feed = TableFeed(called, instrument, rows.table, rows.row_numbers, batch_rows)
             feeds.append((at, feed))
+    for at, key, happened in events:
+        feeds.append(
+            (at, _event_feed(len(feeds) + 1, happened, key, instruments, [each for _, each in feeds]))
+        )
     return feeds
 
 
-def _judged(parts: list[Part], rules: Rules) -> list[tuple[int, FileRows]]:
+def _event_feed(
+    number: int, rows: EventRows, key: str, instruments: dict[str, Instrument], others: Sequence[Feed]
+) -> EventFeed:
+    instrument = instruments.get(key)
+    if rows.kind == "rate" and instruments:
+        instrument = _converted(rows, instruments)
+    if instrument is None:
+        mend = "give its trades, quotes, book or bars too"
+        raise FileError(rows.file, f"{rows.kind} of {key}, of which no source has prices", mend)
+    events = events_of(rows, _feed_name(number, rows), instrument)
+    name = feed_of(events.messages[0][1]) or _feed_name(number, rows)
+    if any(feed.name == name for feed in others):
+        raise FileError(rows.file, f"{rows.kind} of {key} a second time", "give one file of it")
+    for _, bad in events.bad:
+        bad.feed = name
+    return EventFeed(name, instrument, events.messages, events.bad)
+
+
+def _converted(rows: EventRows, instruments: dict[str, Instrument]) -> Instrument:
+    """The instrument that the rates come with: one that is settled in a currency of them, else the first."""
+    currencies = {row.get(side, "").upper() for row in rows.rows for side in ("base", "quote")}
+    ordered = [instruments[key] for key in sorted(instruments)]
+    return next((each for each in ordered if each.settlement in currencies), ordered[0])
+
+
+def _judged(parts: list[Placed], rules: Rules) -> list[tuple[int, FileRows]]:
     """The parts with the book files as one, in the place of the first of them."""
     judged: list[tuple[int, FileRows]] = []
     books = [rows for _, rows in parts if isinstance(rows, BookRows)]
@@ -96,7 +132,7 @@ def _gap_feed(called: str, instrument: Instrument, losses: Sequence[Loss]) -> Ev
     return EventFeed(name, instrument, gaps)
 
 
-def _feed_name(number: int, rows: FileRows) -> str:
+def _feed_name(number: int, rows: FileRows | EventRows) -> str:
     """A name that messages can carry: the number keeps two files of the same name apart."""
     parts = [str(number), rows.file.name, *([] if rows.symbol is None else [rows.symbol])]
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", "-".join(parts))[:80]

@@ -8,13 +8,16 @@ from typing import Literal
 
 from penstock_ingest.errors import FileError
 
-Kind = Literal["bar", "trade", "quote", "book"]
+BatchKind = Literal["bar", "trade", "quote", "book"]
+EventKind = Literal["funding", "rate", "status", "liquidation", "instrument"]
+Kind = BatchKind | EventKind
 
 NAMES: dict[str, tuple[str, ...]] = {
     "ts": (
         "ts", "timestamp", "datetime", "date_time", "time", "open_time", "start_time", "bar_start", "start",
         "close_time", "end_time", "bar_end", "end", "date", "transact_time", "trade_time", "ts_event",
-        "timestamp_ms", "timestamp_ns", "timestamp_us", "unix", "t",
+        "timestamp_ms", "timestamp_ns", "timestamp_us", "unix", "funding_time", "fundingtime",
+        "t",
     ),
     "ts_event": ("cts", "ts_event", "event_time", "transaction_time"),
     "open": ("open", "o", "open_price"),
@@ -36,6 +39,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "first_id": ("first_update_id", "first_id"),
     "last_id": ("last_update_id", "final_update_id", "update_id", "last_id", "u"),
     "previous_id": ("pu", "previous_update_id", "prev_update_id"),
+    "funding_rate": ("funding_rate", "fundingrate", "last_funding_rate"),
+    "base": ("base", "base_currency", "from_currency"),
+    "quote": ("quote", "quote_currency", "to_currency"),
+    "rate": ("rate", "exchange_rate"),
+    "status": ("status", "market_status", "trading_status"),
+    "reason": ("reason",),
     "symbol": ("symbol", "instrument", "ticker", "pair", "market"),
 }  # fmt: skip
 """Names by meaning, the likelier first; compared in small letters with `_` for anything else."""
@@ -45,13 +54,29 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
     "trade": ("ts", "price", "size"),
     "quote": ("ts", "bid", "ask"),
     "book": ("ts", "update_type", "side", "price", "size"),
+    "funding": ("ts", "funding_rate"),
+    "rate": ("ts", "base", "quote", "rate"),
+    "status": ("ts", "status"),
+    "liquidation": ("ts", "side", "price", "size"),
+    "instrument": ("ts",),
 }
 OPTIONAL: dict[Kind, tuple[str, ...]] = {
     "bar": ("trades", "symbol"),
     "trade": ("side", "buyer_maker", "trade_id", "symbol"),
     "quote": ("bid_size", "ask_size", "symbol"),
     "book": ("first_id", "last_id", "previous_id", "ts_event", "symbol"),
+    "funding": ("symbol",),
+    "rate": (),
+    "status": ("reason", "symbol"),
+    "liquidation": ("symbol",),
+    "instrument": ("symbol",),
 }
+INSTRUMENT_FIELDS = (
+    "tick_size", "lot_size", "quantity_min", "notional_min", "multiplier", "fee_maker", "fee_taker",
+    "margin_initial", "margin_maintenance",
+)  # fmt: skip
+"""What a file of changes of instruments has columns for."""
+_LIQUIDATIONS = re.compile(r"liquidations?|forceorders?")
 START_NAMES = frozenset({"open_time", "start_time", "bar_start", "start"})
 END_NAMES = frozenset({"close_time", "end_time", "bar_end", "end"})
 
@@ -62,6 +87,24 @@ class Layout:
 
     kind: Kind
     columns: dict[str, str]
+
+    @property
+    def event(self) -> EventKind | None:
+        """The kind, when its rows are single events."""
+        match self.kind:
+            case "funding" | "rate" | "status" | "liquidation" | "instrument":
+                return self.kind
+            case _:
+                return None
+
+    @property
+    def batch(self) -> BatchKind:
+        """The kind, when its rows make batches. ValueError when they do not."""
+        match self.kind:
+            case "bar" | "trade" | "quote" | "book":
+                return self.kind
+            case _:
+                raise ValueError(f"{self.kind} makes no batches")
 
 
 def normal(name: str) -> str:
@@ -78,21 +121,35 @@ def resolve(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> Lay
             name = next((by_normal[each] for each in names if each in by_normal), None)
             if name is not None:
                 known[meaning] = name
-    kind = _kind(known)
+    kind = _kind(file, known, by_normal)
     missing = [name for name in NEEDED[kind] if name not in known]
     if missing:
         _refuse(file, found, kind, missing, known)
     wanted = (*NEEDED[kind], *OPTIONAL[kind])
-    return Layout(kind, {name: known[name] for name in wanted if name in known})
+    columns = {name: known[name] for name in wanted if name in known}
+    if kind == "instrument":
+        columns |= {field: by_normal[field] for field in INSTRUMENT_FIELDS if field in by_normal}
+    return Layout(kind, columns)
 
 
-def _kind(known: Mapping[str, str]) -> Kind:
+def _kind(file: Path, known: Mapping[str, str], names: Mapping[str, str]) -> Kind:
     """What the columns are those of; trades when they tell nothing else."""
     if sum(name in known for name in ("open", "high", "low", "close")) > 1:
         return "bar"
     if "update_type" in known:
         return "book"
-    return "quote" if "bid" in known and "ask" in known else "trade"
+    if "funding_rate" in known:
+        return "funding"
+    if {"base", "quote", "rate"} <= known.keys():
+        return "rate"
+    if "bid" in known and "ask" in known:
+        return "quote"
+    if "price" in known:
+        # Their columns are those of trades: only the name tells.
+        return "liquidation" if _LIQUIDATIONS.search(normal(file.name)) else "trade"
+    if "status" in known:
+        return "status"
+    return "instrument" if any(field in names for field in INSTRUMENT_FIELDS) else "trade"
 
 
 def _given(file: Path, found: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ import polars as pl
 from penstock_ingest.books import RawBook, book_table, joined
 from penstock_ingest.chain import Loss
 from penstock_ingest.errors import FileError
-from penstock_ingest.files.layout import Kind, Layout, resolve
+from penstock_ingest.files.happenings import EventRows, event_rows
+from penstock_ingest.files.layout import BatchKind, Layout, resolve
 from penstock_ingest.files.lines import ROW
 from penstock_ingest.files.load import RawFrame, load
 from penstock_ingest.files.raw import raw_bars, raw_book, raw_quotes, raw_trades
@@ -39,7 +40,7 @@ class FileRows:
     """The rows of one instrument in a file."""
 
     file: Path
-    kind: Kind
+    kind: BatchKind
     symbol: str | None
     """As the symbol column writes it; None where there is no such column."""
     table: Table
@@ -63,7 +64,10 @@ class BookRows:
     assumptions: tuple[str, ...]
 
 
-def read_file(file: Path, options: ReadOptions) -> list[FileRows | BookRows]:
+Part = FileRows | BookRows | EventRows
+
+
+def read_file(file: Path, options: ReadOptions) -> list[Part]:
     """Read a whole file. FileError when it cannot be used; single rows that cannot are quarantined."""
     raw = load(
         file, numbered=bool(options.columns) and all(each.isdigit() for each in options.columns.values())
@@ -78,7 +82,7 @@ def read_file(file: Path, options: ReadOptions) -> list[FileRows | BookRows]:
     found = [each for each in symbols.unique(maintain_order=True).to_list() if each]
     if not found:
         raise FileError(file, "the symbol column is empty", "fill it, or leave it out")
-    parts: list[FileRows | BookRows] = []
+    parts: list[Part] = []
     for symbol in found:
         # Rows without a symbol are nobody's; they are counted with the first one.
         mask = (symbols == symbol).fill_null(value=False) | (
@@ -106,7 +110,7 @@ def _rows(
     symbol: str | None,
     options: ReadOptions,
     notes: tuple[str, ...],
-) -> FileRows | BookRows:
+) -> Part:
     frame, columns = raw.frame, layout.columns
     numbers = frame[ROW].to_numpy().astype(np.int64)
     verdict = np.zeros(len(frame), dtype=np.int8)
@@ -114,6 +118,8 @@ def _rows(
     if symbol is not None:
         put(verdict, (frame[columns["symbol"]].cast(pl.String).fill_null("") == "").to_numpy(), Reason.SYMBOL)
     _refuse_wrong_order(file, ts, numbers)
+    if layout.event is not None:
+        return event_rows(file, layout.event, symbol, frame, columns, ts, numbers, notes)
     if layout.kind == "book":
         book = raw_book(file, frame, columns, ts, _event_times(file, raw, layout, options), verdict)
         return BookRows(file, symbol, book, frame.select(raw.columns), numbers, notes)
@@ -121,7 +127,7 @@ def _rows(
     notes = (*notes, *assumed, *_rounding(table))
     _refuse_unusable(file, table, numbers, jumps, symbol)
     table.samples = _texts(frame.select(raw.columns), table)
-    return FileRows(file, layout.kind, symbol, table, numbers[table.bad_row], notes)
+    return FileRows(file, layout.batch, symbol, table, numbers[table.bad_row], notes)
 
 
 def _table(
