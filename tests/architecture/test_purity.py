@@ -29,7 +29,7 @@ SHELLS = {
     "penstock_ingest/service.py",
     *(
         f"penstock_execution/live/{name}.py"
-        for name in ("alarm", "line", "market", "past", "requests", "service")
+        for name in ("alarm", "build", "line", "market", "past", "requests", "service")
     ),
 }
 """What composes a stage with the runtime, and is not part of it."""

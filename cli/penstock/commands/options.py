@@ -115,6 +115,13 @@ Standby = Annotated[
         help="Run a second copy of risk or execution that takes over at once; repeatable.",
     ),
 ]  # fmt: skip
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live", rich_help_panel=TRADING,
+        help="Send orders to the live venue that the configuration names. Refused until it names one.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DATA_DIR, OUT_DIR = DEFAULT_DATA_DIR, DEFAULT_OUT_DIR

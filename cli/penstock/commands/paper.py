@@ -44,6 +44,7 @@ def paper(
     ] = None,
     fused: options.Fused = False,
     standby: options.Standby = None,
+    live: options.Live = False,
     api_port: options.ApiPort = None,
     detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
 ) -> None:
@@ -64,6 +65,7 @@ def paper(
         fused=fused,
         standby=tuple(standby or ()),
         detached=detached,
+        live=live,
     )
     if resume is None:
         plan = new_plan(chosen, place, os.environ)
@@ -76,6 +78,9 @@ def run_session(plan: Plan) -> None:
     """Run a plan in the foreground and print its report."""
     shown = console()
     print_assumptions(shown, plan)
+    if plan.live:
+        gateway = plan.document["execution"]["live"]["gateway"]
+        shown.print(f"[bold red]live[/]: orders leave for [bold]{gateway}[/]", soft_wrap=True)
     with SessionView(shown, f"penstock paper   {plan.session.session_id}") as view:
         report = asyncio.run(SessionRun(plan, view).run())
     if report is None:

@@ -43,6 +43,8 @@ class Plan:
     """Stages of which a second copy runs, ready to take over."""
     resume: bool = False
     detached: bool = False
+    live: bool = False
+    """Orders leave for a live venue."""
 
     @property
     def strategies(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from penstock_runtime.settings import config_hash
 from penstock.config.load import DEFAULT_PROFILE, ConfigOptions, load
 from penstock.config.resolve import resolve
 from penstock.errors import CommandError, ConfigError
+from penstock.launch.live import check_live
 from penstock.launch.paths import DataDir, SessionFolder
 from penstock.launch.plan import Plan
 from penstock.launch.recording import with_recordings
@@ -32,6 +33,7 @@ class Place:
     fused: bool = False
     standby: tuple[str, ...] = ()
     detached: bool = False
+    live: bool = False
 
     def __post_init__(self) -> None:
         for name in self.standby:
@@ -51,6 +53,7 @@ def new_plan(options: ConfigOptions, place: Place, environment: Mapping[str, str
     now = time.time_ns()
     loaded = with_recordings(load(options, environment), place.data_dir)
     resolved = resolve(loaded, new_session_id(now), now)
+    check_live(resolved.document, live=place.live, fused=place.fused, standby=bool(place.standby))
     _check_writable(place)
     return Plan(
         data_dir=place.data_dir,
@@ -66,6 +69,7 @@ def new_plan(options: ConfigOptions, place: Place, environment: Mapping[str, str
         fused=place.fused,
         standby=place.standby,
         detached=place.detached,
+        live=place.live,
     )
 
 
@@ -79,6 +83,7 @@ def resumed_plan(session_id: str | None, options: ConfigOptions, place: Place) -
     record = folder.read()
     document = json.loads(folder.config.read_text(encoding="utf-8"))
     ingest = IngestConfig.model_validate(document["ingest"])
+    check_live(document, live=place.live, fused=record.fused, standby=bool(record.standby))
     return Plan(
         data_dir=place.data_dir,
         folder=folder,
@@ -94,6 +99,7 @@ def resumed_plan(session_id: str | None, options: ConfigOptions, place: Place) -
         standby=record.standby,
         resume=True,
         detached=place.detached,
+        live=place.live,
     )
 
 

@@ -68,7 +68,7 @@ class SessionRun:
         plan = self.plan
         with plan.data_dir.exclusively(), self._operator.signals():
             record = self._prepare()
-            servers = Servers.of(plan.data_dir, plan.folder, self._notes)
+            servers = Servers.of(plan.data_dir, plan.folder, self._notes, live=plan.live)
             supervisor = Supervisor(lambda name, code: self.view.say(restart_text(name, code), "yellow"))
             try:
                 report = await self._on_servers(servers, supervisor)
@@ -227,6 +227,8 @@ class SessionRun:
             "PENSTOCK_POSTGRES_URL_FILE": str(self.plan.folder.database_file),
             "PENSTOCK_DATA_DIR": str(self.plan.data_dir.path),
             "PENSTOCK_WITNESS_DIR": str(self.plan.folder.path),
+            "PENSTOCK_LIVE": str(self.plan.live).lower(),
+            "PENSTOCK_LOG_SYNC": "always" if self.plan.live else "interval",
             "PENSTOCK_STANDBY": str(name.endswith(STANDBY)).lower(),
         }
         ends = name in {"ingest", "fused"}

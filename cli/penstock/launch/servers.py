@@ -31,9 +31,10 @@ class Servers:
     _keeping: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data_dir: DataDir, folder: SessionFolder, notes: Notes) -> "Servers":
-        """The servers on their directories, not started."""
-        nats = EmbeddedNats(folder.path, file_store_bytes=STORE_BYTES)
+    def of(cls, data_dir: DataDir, folder: SessionFolder, notes: Notes, *, live: bool = False) -> "Servers":
+        """The servers, not started. For a live venue the log flushes before it acknowledges."""
+        sync = "always" if live else "2m"
+        nats = EmbeddedNats(folder.path, file_store_bytes=STORE_BYTES, sync_interval=sync)
         postgres = EmbeddedPostgres(data_dir.postgres)
         return cls(
             nats,

@@ -2,7 +2,7 @@
 
 Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
 PENSTOCK_POSTGRES_URL or PENSTOCK_POSTGRES_URL_FILE, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE,
-PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC.
+PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC, PENSTOCK_LIVE.
 """
 
 import hashlib
@@ -37,6 +37,8 @@ class ServiceSettings(BaseSettings):
     """The session's folder on the launcher's machine; None takes back any snapshot."""
     log_sync: Literal["interval", "always"] = "interval"
     """`always`: nats-server flushes to disk before it acknowledges, which live trading requires."""
+    live: bool = False
+    """Orders may leave for a live venue: somebody gave the flag."""
     standby: bool = False
     """A second copy: computes everything, publishes only what nobody else has."""
 
