@@ -70,6 +70,11 @@ def halt(desk: Desk, ts: int) -> list[Message]:
     return outputs
 
 
+def halt_for(desk: Desk, ts: int, reason: str) -> list[Message]:
+    """Go to HALTED for a reason that risk found itself."""
+    return [move(desk, ts, Event.HALT, reason), *halt(desk, ts)]
+
+
 def advance(desk: Desk, ts: int) -> list[Message]:
     """Send the closing orders that may go now, at most one per book and interval."""
     outputs: list[Message] = []

@@ -14,15 +14,17 @@ from penstock_risk.state import Book, WorkingOrder
 
 
 def take_fill(desk: Desk, fill: Fill) -> tuple[Book, PositionChanged]:
-    """Book a fill. HaltError when it is not of an order that works, or does not fit it."""
+    """Book a fill. HaltError when its order neither works nor was given up for lost, or does not fit it."""
     book = desk.find(fill.strategy, fill.instrument)
-    order = book.working.get(fill.order_id) if book is not None else None
+    order = None
+    if book is not None:
+        order = book.working.get(fill.order_id) or book.lost.get(fill.order_id)
     if book is None or order is None:
         raise HaltError(f"fill {fill.fill_id} is of order {fill.order_id}, which does not work")
     _must_fit(order, fill)
     order.quantity_left -= fill.quantity
     if not order.quantity_left:
-        del book.working[fill.order_id]
+        (book.working if fill.order_id in book.working else book.lost).pop(fill.order_id)
     effect = book.position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
     account = desk.account
     account.rebuild()

@@ -7,7 +7,7 @@ from penstock_contracts.base import Family, Message
 from penstock_contracts.features import Prices
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.signals import Signal
-from penstock_contracts.types import NEVER, TradingState
+from penstock_contracts.types import NEVER, OrderState, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
 from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
 from penstock_kernel.ledger import plain
@@ -113,10 +113,14 @@ class RiskStage:
         return decide(self._desk, book, signal)
 
     def _fill(self, fill: Fill) -> Outputs:
+        known = self._desk.find(fill.strategy, fill.instrument)
+        lost = known is not None and fill.order_id in known.lost
         book, changed = take_fill(self._desk, fill)
         self._account.note(fill.ts_known)
         outputs: list[Message] = [changed, self._account.sample(fill.ts_known)]
         outputs += self._stop(max(fill.ts_known, self._state.now))
+        if lost:
+            outputs += closing.halt_for(self._desk, fill.ts_known, f"order {fill.order_id}, lost, has filled")
         outputs += self._decide_waiting(book)
         return outputs
 
@@ -131,7 +135,9 @@ class RiskStage:
         book = self._desk.find(changed.strategy, changed.instrument)
         if book is None or changed.order_id not in book.working or not changed.to_state.terminal:
             return NOTHING
-        del book.working[changed.order_id]
+        order = book.working.pop(changed.order_id)
+        if changed.to_state is OrderState.LOST:
+            book.lost[changed.order_id] = order
         return self._decide_waiting(book)
 
     def _instrument(self, message: InstrumentDefined) -> Outputs:

@@ -51,6 +51,8 @@ class Book:
     instrument: str
     position: Position
     working: dict[str, WorkingOrder] = field(default_factory=dict)
+    lost: dict[str, WorkingOrder] = field(default_factory=dict)
+    """Given up at a live venue: should one fill after all, it is booked, and trading halts."""
     waiting: Signal | None = None
     """Decided when what its predecessor has working is over."""
     closing: str = ""
