@@ -1,0 +1,239 @@
+"""Rows 8 to 13: what a live venue, or a second gateway, can do to execution. One trial is many rounds.
+
+A trial has a nats-server of its own that flushes before it acknowledges, risk and ingest played by a script
+(`faults.stand`), and a fake venue that does what the row says. Afterwards no client order id has reached the
+venue twice, and the fills that were told add up to the position there.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from penstock_contracts.types import TradingState
+from penstock_runtime.embedded import EmbeddedNats
+from penstock_runtime.errors import Superseded
+from penstock_venues.fake import FakeVenue
+from penstock_venues.faults import RESTS, Fate, Misdeed, Obliging
+
+from faults.stand import LIVE, Stand
+from faults.world import Unexpected
+
+BATCH = 20
+"""Orders at once, where the fault allows it."""
+BOOKED_S = 5.0
+QUICK = LIVE.model_copy(update={"backoff_s_max": 0.002})
+"""Lost answers do not keep the next order back, so that many can be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One kind of fault, and how often it strikes in 300 rounds of the harness."""
+
+    row: int
+    strike: Callable[[Stand, int], Awaitable[None]]
+    """Strikes so many times."""
+    rounds: int
+    quick: int = 5
+    """How often in a quick run."""
+    patient: bool = False
+    """Pauses as long as in earnest after lost answers."""
+
+
+async def run(trial: Trial, folder: Path, rounds: int, seed: int) -> int:
+    """Strike so many times; returns how often it was. Raises Unexpected."""
+    async with standing(folder, seed, patient=trial.patient) as stand:
+        try:
+            await trial.strike(stand, rounds)
+        except TimeoutError as error:
+            raise Unexpected(str(error)) from error
+        if found := stand.violations():
+            raise Unexpected("; ".join(found[:5]))
+    return rounds
+
+
+@asynccontextmanager
+async def standing(folder: Path, seed: int, *, patient: bool) -> AsyncIterator[Stand]:
+    """A stand with a running service on a server of its own."""
+    nats = EmbeddedNats(folder / "nats", sync_interval="always")
+    await nats.start()
+    venue = FakeVenue(manner=Obliging(Random(seed)))
+    stand = Stand(nats.url, folder / "session", venue, LIVE if patient else QUICK)
+    try:
+        await stand.open()
+        await stand.start()
+        yield stand
+    finally:
+        await stand.close()
+        await nats.stop()
+
+
+def _must(true: bool, text: str) -> None:
+    if not true:
+        raise Unexpected(text)
+
+
+# --- Row 8 --------------------------------------------------------------------------------------------
+
+
+async def two_gateways(stand: Stand, rounds: int) -> None:
+    """One is paused right before the socket while another takes over: it wakes up and sends nothing."""
+    for _ in range(rounds):
+        first, task = stand.service, stand.task
+        assert first is not None
+        assert task is not None
+        paused, go = asyncio.Event(), asyncio.Event()
+        turn = first.requests.line.turn
+
+        async def slow(
+            paused: asyncio.Event = paused,
+            go: asyncio.Event = go,
+            turn: Callable[[], Awaitable[None]] = turn,
+        ) -> None:
+            paused.set()
+            await go.wait()
+            await turn()
+
+        first.requests.line.turn = slow  # type: ignore[method-assign]
+        key = stand.approve()
+        await asyncio.wait_for(paused.wait(), 10)
+        await stand.start()
+        go.set()
+        results = await asyncio.gather(task, return_exceptions=True)
+        _must(isinstance(results[0], Superseded), f"the first gateway ended with {results[0]!r}")
+        await stand.ended(key)
+        _must(not stand.venue.received[key], f"{key} was sent by a gateway that had been overtaken")
+        after = stand.approve()
+        await stand.ended(after)
+        _must(stand.of(after)[-1] == "fill", f"{after}: {stand.of(after)}")
+
+
+# --- Rows 9 and 10 ------------------------------------------------------------------------------------
+
+
+async def _batches(stand: Stand, rounds: int, misdeed: Misdeed, end: str, reached: int) -> None:
+    for first in range(0, rounds, BATCH):
+        count = min(BATCH, rounds - first)
+        stand.venue.misdeeds.extend([misdeed] * count)
+        keys = [stand.approve(quantity=Decimal(1 + number % 7)) for number in range(count)]
+        await stand.ended(*keys)
+        for key in keys:
+            told = stand.of(key)
+            if told == ["rejected"]:  # kept back while the venue was left alone: nothing was at stake
+                continue
+            _must(told[-1] == end, f"{key}: {told}, not {end}")
+            _must(stand.venue.received[key] == reached, f"{key} reached it {stand.venue.received[key]} times")
+        stand.venue.misdeeds.clear()
+
+
+async def answer_lost(stand: Stand, rounds: int) -> None:
+    """The venue has it and the answer never comes: adopted, and filled once."""
+    await _batches(stand, rounds, Misdeed.ANSWER_LOST, "fill", 1)
+
+
+async def request_lost(stand: Stand, rounds: int) -> None:
+    """It never arrives: unknown, then lost, and never sent again."""
+    await _batches(stand, rounds, Misdeed.REQUEST_LOST, "lost", 0)
+
+
+# --- Row 11 -------------------------------------------------------------------------------------------
+
+
+async def fill_first(stand: Stand, rounds: int) -> None:
+    """The fill is told before the acknowledgement."""
+    for first in range(0, rounds, BATCH):
+        keys = [stand.approve() for _ in range(min(BATCH, rounds - first))]
+        await stand.ended(*keys)
+        for key in keys:
+            _must(stand.of(key) == ["submitted", "fill"], f"{key}: {stand.of(key)}")
+
+
+async def cancel_race(stand: Stand, rounds: int) -> None:
+    """A cancel request crosses a fill."""
+    for first in range(0, rounds, BATCH):
+        count = min(BATCH, rounds - first)
+        stand.venue.fates.extend([Fate(parts=(), wins_race=True)] * count)
+        keys = [stand.approve() for _ in range(count)]
+        await stand.until(lambda keys=keys: all(len(stand.of(key)) == 2 for key in keys), "accepted")
+        for key in keys:
+            stand.cancel(key)
+        await stand.ended(*keys)
+        for key in keys:
+            _must(stand.of(key)[2:] == ["cancel_pending", "fill"], f"{key}: {stand.of(key)}")
+
+
+async def lost_fills(stand: Stand, rounds: int) -> None:
+    """An order that was given up arrives after all, and fills: booked, and trading halts."""
+    stand.venue.late_s = 1.0
+    for number in range(rounds):
+        stand.venue.misdeeds.append(Misdeed.ARRIVES_LATE)
+        key = stand.approve()
+        await stand.ended(key)
+        _must(stand.of(key)[-1] == "lost", f"{key}: {stand.of(key)}")
+        await stand.until(lambda key=key: stand.of(key)[-1] == "fill", f"the fill of {key}")
+        service = stand.service
+        assert service is not None
+        _must(service.guard.halts.hold, "the guard let go on after the fill of a lost order")
+        await stand.until(lambda service=service: not service.guard.halts.own, "the halt in the log")
+        await stand.command("resume", f"r-{number}")
+        stand.state(TradingState.ACTIVE, f"r-{number}")
+        await stand.until(lambda service=service: not service.guard.halts.hold, "resumed")
+
+
+# --- Rows 12 and 13 -----------------------------------------------------------------------------------
+
+
+async def disconnects(stand: Stand, rounds: int) -> None:
+    """An order fills while the venue cannot be reached: booked soon after it can."""
+    for _ in range(rounds):
+        service, gateway = stand.service, stand.gateway
+        assert service is not None
+        assert gateway is not None
+        stand.venue.fates.append(RESTS)
+        key = stand.approve()
+        await stand.until(lambda key=key: len(stand.of(key)) == 2, f"{key} accepted")
+        gateway.unreachable = True
+        stand.venue.disconnect()
+        await stand.until(lambda service=service: not service.guard.connected, "the disconnect")
+        stand.venue.fill(key)
+        gateway.unreachable = False
+        began = time.monotonic()
+        await stand.ended(key)
+        _must(time.monotonic() - began < BOOKED_S, f"{key} was booked after {time.monotonic() - began:.1f} s")
+        await stand.until(lambda service=service: service.guard.reconciled, "reconciled")
+
+
+async def storms(stand: Stand, rounds: int) -> None:
+    """Every request is turned away for a while: nobody comes back before the venue said so."""
+    for _ in range(rounds):
+        service = stand.service
+        assert service is not None
+        stand.venue.fates.append(RESTS)
+        key = stand.approve()
+        await stand.until(lambda key=key: len(stand.of(key)) == 2, f"{key} accepted")
+        stand.venue.storm(0.3)
+        stand.cancel(key)
+        await stand.until(lambda service=service: service.requests.line.backing_off, "backing off")
+        during = stand.approve()
+        await stand.ended(key, during)
+        _must(stand.of(during)[-1] == "rejected", f"{during}: {stand.of(during)}")
+        _must(stand.of(key)[-1] == "cancelled", f"{key}: {stand.of(key)}")
+        await stand.until(lambda service=service: not service.requests.line.backing_off, "quiet again")
+    _must(not stand.venue.too_early, f"{stand.venue.too_early} requests came while the venue wanted quiet")
+
+
+TRIALS: dict[str, Trial] = {
+    "two_gateways": Trial(8, two_gateways, 200, quick=3, patient=True),
+    "answer_lost": Trial(9, answer_lost, 1_000, quick=20),
+    "request_lost": Trial(10, request_lost, 1_000, quick=20),
+    "fill_first": Trial(11, fill_first, 1_000, quick=20, patient=True),
+    "cancel_race": Trial(11, cancel_race, 1_000, quick=20, patient=True),
+    "lost_fills": Trial(11, lost_fills, 50, quick=2, patient=True),
+    "disconnects": Trial(12, disconnects, 100, patient=True),
+    "storms": Trial(13, storms, 100, quick=3, patient=True),
+}
+"""By name, as the table of rows gives it."""
