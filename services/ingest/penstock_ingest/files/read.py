@@ -167,6 +167,9 @@ def judge_book(parts: list[BookRows], rules: Rules) -> FileRows:
     if not len(table.ts):
         _refuse_none(first.file, table, numbers, "give the file with the snapshot too")
     table.samples = _texts(pl.concat([part.shown for part in parts], how="diagonal_relaxed"), table)
+    if len(parts) > 1:  # row numbers are those of their own files
+        names = [part.file.name for part in parts for _ in part.numbers]
+        table.samples = {place: f"{names[place]}: {text}" for place, text in table.samples.items()}
     notes = dict.fromkeys(note for part in parts for note in part.assumptions)
     if (made.table.columns["last_update_id"] == 0).all():
         notes["updates without ids: a missing one cannot be found"] = None

@@ -65,6 +65,15 @@ def test_snapshot_and_updates_in_two_files_are_one_book_in_either_order(tmp_path
         assert [row[2:] for row in rows_in(books)] == [row[2:] for row in rows_in(whole[0])]
 
 
+def test_a_quarantined_row_of_two_files_names_its_own(tmp_path: Path) -> None:
+    first = write_csv(tmp_path, "b.csv", HEADER, SNAPSHOT)
+    second = write_csv(tmp_path, "c.csv", HEADER, UPDATES[2:])
+    _, feed = open_files(first, second)
+    feed.read_until(2**62)
+    row = feed.take_quarantined()[0]
+    assert (row.row, row.text[:14]) == (2, "c.csv: BTCUSDT")
+
+
 def test_a_hole_gives_a_gap_and_nothing_until_the_next_snapshot(tmp_path: Path) -> None:
     again = [row.replace(str(MS), str(MS + 40)).replace(",10,10,", ",20,20,") for row in SNAPSHOT]
     last = f"BTCUSDT,{MS + 50},21,21,a,set,100.4,1,20"
