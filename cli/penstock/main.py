@@ -17,12 +17,14 @@ from penstock.commands import (
     control,
     dlq,
     doctor,
+    gate,
     lookahead,
     new,
     paper,
     restart,
     sessions,
     strategy,
+    sweep,
     updown,
     validate,
     verify,
@@ -58,6 +60,9 @@ TRADE, RESEARCH, OPERATE, LOOK = "Trade", "Research", "Operate", "Look"
 app.command(rich_help_panel=TRADE)(paper.paper)
 app.command(rich_help_panel=RESEARCH)(backtest.backtest)
 app.command("check-lookahead", rich_help_panel=RESEARCH)(lookahead.check)
+app.command(rich_help_panel=RESEARCH)(sweep.sweep)
+app.command("walk-forward", rich_help_panel=RESEARCH)(sweep.walk_forward_command)
+app.command(rich_help_panel=RESEARCH)(gate.gate)
 app.command(rich_help_panel=TRADE)(updown.up)
 app.command(rich_help_panel=TRADE)(updown.down)
 app.command(rich_help_panel=OPERATE)(restart.restart)

@@ -181,8 +181,8 @@ def test_the_folder_has_everything_and_the_hash_follows_from_the_fills(bars: Pat
             fill_id="f", order_id=row["order_id"], order_ordinal=row["order"], strategy=row["strategy"],
             instrument=row["instrument"], venue="paper", number=at, ts=int(ts), ts_known=int(ts),
             side=Side(row["side"]), price=Decimal(row["price_exact"]),
-            quantity=Decimal(row["quantity_exact"]), fee=Decimal(row["fee_exact"]), fee_currency=row["fee_currency"],
-            liquidity=Liquidity(row["liquidity"]), quantity_left=Decimal(0),
+            quantity=Decimal(row["quantity_exact"]), fee=Decimal(row["fee_exact"]),
+            fee_currency=row["fee_currency"], liquidity=Liquidity(row["liquidity"]), quantity_left=Decimal(0),
         )
         for at, (row, ts) in enumerate(zip(fills.iter_rows(named=True), times, strict=True))
     ]  # fmt: skip
