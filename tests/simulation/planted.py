@@ -4,7 +4,7 @@ Each breaks one rule for as long as a `pytest.MonkeyPatch` lasts.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -110,6 +110,44 @@ def _confirm(patch: MonkeyPatch, counts: Callable[[Counter, Origin], bool]) -> N
 
     patch.setattr(StageCore, "start", started)
     patch.setattr(IngestService, "_claim", claimed)
+
+
+def acknowledged_below_its_predecessor(patch: MonkeyPatch) -> None:
+    """Stored 1, 2, 4, 5 and then 3: with it 4 and 5 count as confirmed, which every reader ignored."""
+    start, read_back = StageCore.start, NumberedWriter.read_back
+    counted_to: dict[NumberedWriter, int] = {}
+
+    def remember(reader: LogReader, writers: Mapping[str, NumberedWriter]) -> None:
+        takes, early = reader._takes, set[str]()
+
+        def believe(delivered: Delivered) -> bool:
+            origin = delivered.origin
+            counter = reader._counters.get(origin.producer) if origin is not None else None
+            taken = takes(delivered)
+            if origin is None or counter is None or origin.epoch != counter.epoch:
+                return taken
+            if origin.index > counter.next_index:
+                early.add(str(origin))
+            while taken and str(Origin(origin.producer, counter.epoch, counter.next_index)) in early:
+                counted_to[writers[origin.producer]] = counter.next_index
+                counter.next_index += 1
+            return taken
+
+        patch.setattr(reader, "_takes", believe)
+
+    async def started(self: StageCore, *arguments: Any) -> None:
+        await start(self, *arguments)
+        assert self._own is not None
+        remember(self._own, self.writers)
+
+    def confirm(self: NumberedWriter, delivered: Delivered) -> None:
+        read_back(self, delivered)
+        self.confirmed = max(self.confirmed, counted_to.pop(self, 0))
+        while self._outbox and self._outbox[0].index <= self.confirmed:
+            self._outbox.popleft()
+
+    patch.setattr(StageCore, "start", started)
+    patch.setattr(NumberedWriter, "read_back", confirm)
 
 
 def sent_is_confirmed(patch: MonkeyPatch) -> None:
@@ -273,7 +311,8 @@ PLANTS: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         numbers_not_restored, read_ahead_is_lost, snapshot_before_confirmation,
-        no_going_back, confirmed_by_a_later_number, confirmed_by_an_older_epoch, sent_is_confirmed,
+        no_going_back, confirmed_by_a_later_number, confirmed_by_an_older_epoch,
+        acknowledged_below_its_predecessor, sent_is_confirmed,
         rest_of_a_frame_lost, older_epoch_accepted, any_claim_honoured, gap_accepted, repeat_accepted,
         consumer_from_its_start, consumer_too_late, another_writers_outputs_read_back,
         standby_with_its_own_numbers, wall_clock_in_a_stage,

@@ -133,5 +133,8 @@ SCENARIOS: dict[str, Callable[[random.Random], Scenario]] = {"toy": toys, "real"
 def settings() -> Any:
     """What ingest is told of the session."""
     return SimpleNamespace(
-        session=SimpleNamespace(session_id=SESSION), config_hash="simulated", data_dir=Path()
+        session=SimpleNamespace(session_id=SESSION),
+        config_hash="simulated",
+        data_dir=Path(),
+        section=lambda _name, model: model(),
     )

@@ -7,7 +7,7 @@ stored, lost, delayed or delivered.
 
 import re
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator
 from functools import lru_cache
 from types import SimpleNamespace, coroutine
@@ -189,10 +189,14 @@ class JetStream:
         if not self._client.is_connected:
             raise NoServersError
 
-    async def stream_info(self, stream: str) -> Any:
-        """First and last sequence."""
+    async def stream_info(self, stream: str, subjects_filter: str = "") -> Any:
+        """What it holds, without limits, and how many messages each subject of the filter has."""
         self._reachable()
-        return SimpleNamespace(state=SimpleNamespace(first_seq=1, last_seq=len(self._server.log)))
+        pattern = (subjects_filter,) if subjects_filter else ()
+        subjects = Counter(each.subject for each in self._server.matching(pattern)) if pattern else {}
+        last = len(self._server.log)
+        state = SimpleNamespace(first_seq=1, last_seq=last, messages=last, bytes=0, subjects=subjects)
+        return SimpleNamespace(state=state, config=SimpleNamespace(max_bytes=0, max_age=0.0))
 
     async def add_consumer(self, stream: str, config: Any) -> Any:
         """Deliver from the start sequence on to the inbox that the configuration names."""
