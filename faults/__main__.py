@@ -22,7 +22,7 @@ from bench.machine import machine, versions
 from faults import market
 from faults.alone import LONG, TRIALS, Ground, NotHere
 from faults.matrix import READY_P99_S, Line, figures, invalid, slowest, table
-from faults.rows import ROWS, Row, live_jobs, load_jobs
+from faults.rows import ROWS, Row, live_jobs, load_jobs, repeats
 from faults.trial import Job, Outcome, under_load
 from faults.world import Terms, Unexpected, World
 
@@ -102,34 +102,38 @@ class Run:
         if name in LONG and not self.rounds:
             line.not_run.append(f"{name}: only in the long run")
             return
-        for repeat in range(max(1, self.rounds // 150)):
-            folder = self.folder / f"{name}-{repeat}"
-            folder.mkdir()
-            began = time.monotonic()
-            ground = Ground(folder, self.bars, self.postgres, self.seed, not self.rounds)
-            try:
-                await TRIALS[name](ground)
-                line.rounds += 1
-                said = "as it should be"
-            except NotHere as error:
-                line.not_run.append(f"{name}: {error}")
-                said = f"not run: {error}"
-            except Unexpected as error:
-                line.failed.append(f"{name}: {error}")
-                said = f"NOT as it should be: {error}"
-            except Exception as error:  # the other trials are run all the same
-                line.failed.append(f"{name}: {''.join(traceback.format_exception(error))[-1500:]}")
-                said = f"NOT as it should be: {type(error).__name__}: {error}"
-            shutil.rmtree(folder, ignore_errors=True)
-            self.console.print(
-                f"{name}: {said} ({time.monotonic() - began:.0f} s)", highlight=False, markup=False
-            )
+        for repeat in range(repeats(row, self.rounds)):
+            await self._trial(line, name, self.seed + repeat)
+
+    async def _trial(self, line: Line, name: str, seed: int) -> None:
+        folder = self.folder / f"{name}-{seed}"
+        folder.mkdir()
+        began = time.monotonic()
+        ground = Ground(folder, self.bars, self.postgres, seed, self.rounds)
+        try:
+            line.rounds += await TRIALS[name](ground) or 1
+            said = "as it should be"
+        except NotHere as error:
+            line.not_run.append(f"{name}: {error}")
+            said = f"not run: {error}"
+        except Unexpected as error:
+            line.failed.append(f"{name}: {error}")
+            said = f"NOT as it should be: {error}"
+        except Exception as error:  # the other trials are run all the same
+            line.failed.append(f"{name}: {''.join(traceback.format_exception(error))[-1500:]}")
+            said = f"NOT as it should be: {type(error).__name__}: {error}"
+        for world in ground.worlds:
+            line.restarted_s += [each.ready_s for each in world.strikes.all if each.ready_s is not None]
+        shutil.rmtree(folder, ignore_errors=True)
+        self.console.print(
+            f"{name}: {said} ({time.monotonic() - began:.0f} s)", highlight=False, markup=False
+        )
 
     def document(self) -> dict[str, Any]:
         """What is written to the results file."""
         lines = list(self.lines.values())
         strikes = [each for line in lines for each in line.strikes]
-        recovered_s = [each for line in lines for each in line.recovered_s]
+        recovered_s = [each for line in lines for each in line.recovered_s + line.restarted_s]
         whole = figures(sum(each.rounds for each in lines), strikes, recovered_s)
         return {
             "seed": self.seed,

@@ -21,6 +21,11 @@ AIMED_SHARE, AIM_S = 0.5, 0.3
 """Half of the random kills wait a moment for an output that is made and not confirmed."""
 
 
+def outage_s(rng: Random, quick: bool, short_s: float, *lengths_s: float) -> float:
+    """How long something is away: shortened, or one of these lengths."""
+    return short_s if quick else rng.choice(lengths_s)
+
+
 # --- Rows 1 and 2: services --------------------------------------------------------------------------
 
 
@@ -113,13 +118,13 @@ async def kill_nats(world: World, rng: Random, _quick: bool) -> None:
 
 async def freeze_nats(world: World, rng: Random, quick: bool) -> None:
     """Stop nats-server's process for 1 to 120 s: connections stay, nothing answers."""
-    outage_s = 2.0 if quick else rng.choice((1.0, 5.0, 15.0, 40.0, 120.0))
+    away_s = outage_s(rng, quick, 2.0, 1.0, 1.0, 2.0, 2.0, 5.0, 5.0, 15.0, 40.0, 120.0)
     pid = world.nats.pid
     freeze(pid, on=True)
     try:
         await asyncio.sleep(0.3)  # what was on its way arrives
         orders = world.watch.orders
-        await asyncio.sleep(outage_s)
+        await asyncio.sleep(away_s)
         if world.watch.orders != orders:
             raise Unexpected("orders came out of a log that was stopped")
     finally:
@@ -148,18 +153,18 @@ async def kill_postgres(world: World, rng: Random, quick: bool) -> None:
     """Kill the database server; trading goes on, and the recorder catches up after it is back."""
     await world.postgres.kill()
     await _trades_on(world)
-    await asyncio.sleep(rng.uniform(0.0, 0.5 if quick else 20.0))
+    await asyncio.sleep(outage_s(rng, quick, 0.3, 0.0, 0.5, 2.0, 10.0))
     await world.postgres.start()
     await _recorder_follows(world)
 
 
-async def freeze_postgres(world: World, _rng: Random, quick: bool) -> None:
+async def freeze_postgres(world: World, rng: Random, quick: bool) -> None:
     """Stop all processes of the database server for a while: connections hang."""
     pid = world.postgres.pid
     freeze(pid, on=True)
     try:
         await _trades_on(world)
-        await asyncio.sleep(1.0 if quick else 60.0)
+        await asyncio.sleep(outage_s(rng, quick, 1.0, 1.0, 2.0, 5.0, 60.0))
     finally:
         freeze(pid, on=False)
     await _recorder_follows(world)
@@ -210,7 +215,7 @@ def second_copy(name: str) -> Act:
         freeze(paused, on=True)
         try:
             await world.watch.more_fills()
-            await asyncio.sleep(0.5 if quick else 60.0)
+            await asyncio.sleep(outage_s(rng, quick, 0.5, 0.5, 1.0, 2.0, 5.0, 60.0))
         finally:
             freeze(paused, on=False)
         await spoken(world)
@@ -231,7 +236,7 @@ async def second_ingest(world: World, rng: Random, quick: bool) -> None:
     marks = world.watch.marks
     try:
         await world.watch.until(lambda: world.watch.marks > marks + 20, 30, "the second ingest releases")
-        await asyncio.sleep(0.0 if quick else 60.0)
+        await asyncio.sleep(outage_s(rng, quick, 0.0, 0.0, 1.0, 5.0, 60.0))
     finally:
         freeze(pid, on=False)
     codes = await world.until_ended(["ingest"], 20)

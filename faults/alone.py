@@ -1,11 +1,14 @@
 """Trials with a session of their own: what they do to it, it does not survive, or not unchanged."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_contracts import headers, subjects
@@ -15,9 +18,12 @@ from penstock_runtime.log.streams import DEAD_LETTERS
 from faults import market
 from faults.evidence import read
 from faults.invariants import LOG_INVARIANTS
-from faults.world import Terms, Unexpected, World, freeze
+from faults.planted import POISONS
+from faults.world import ROOT, Terms, Unexpected, World, freeze
 
 HALT = 70
+SEEDS_MIN, SEEDS_PER_ROUND = 300, 35
+"""Of the simulation: ten thousand in a run of 300 rounds."""
 STAGES = ("features", "strategy", "risk", "execution")
 
 
@@ -33,15 +39,23 @@ class Ground:
     bars: Path
     postgres: EmbeddedPostgres
     seed: int
-    quick: bool
+    rounds: int
+    """Of the whole run; 0: everything shortened."""
+    worlds: list[World] = field(default_factory=list)
 
     def world(self, plant: str = "", plant_in: str = "") -> World:
         """A session on the replay."""
-        return World.of(self.folder / "data", Terms(market.replay(self.bars), plant, plant_in), self.postgres)
+        return self.on(Terms(market.replay(self.bars), plant, plant_in))
+
+    def on(self, terms: Terms) -> World:
+        """A session on these terms."""
+        world = World.of(self.folder / "data", terms, self.postgres)
+        self.worlds.append(world)
+        return world
 
 
-Alone = Callable[[Ground], Awaitable[None]]
-"""Raises Unexpected or NotHere."""
+Alone = Callable[[Ground], Awaitable[int | None]]
+"""Returns how many rounds it was, one where it says nothing. Raises Unexpected or NotHere."""
 
 
 async def _halts(world: World, names: tuple[str, ...], *words: str, timeout_s: float = 45) -> None:
@@ -129,20 +143,24 @@ def _invariants(evidence: object) -> None:
 # --- Row 16 -------------------------------------------------------------------------------------------
 
 
+async def _letters(world: World) -> int:
+    return int((await world.log.js.stream_info(DEAD_LETTERS)).state.messages)
+
+
 def _flows(producer: str) -> Alone:
-    async def trial(ground: Ground) -> None:
+    async def trial(ground: Ground) -> int:
         world = ground.world("poison", producer)
         try:
             await world.start()
-            async with asyncio.timeout(60):
-                while not (letters := (await world.log.js.stream_info(DEAD_LETTERS)).state.messages):
-                    await asyncio.sleep(0.1)
+            deadline = time.monotonic() + 60
+            while await _letters(world) < POISONS and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
             await world.watch.more_fills(5)
             await world.end()
-            if letters != 1:
-                raise Unexpected(f"one message was poison, {letters} dead letters were kept")
-            evidence = await read(world.log, world.plan.document)
-            _invariants(evidence)
+            if (letters := await _letters(world)) != POISONS:
+                raise Unexpected(f"{POISONS} messages were poison, {letters} dead letters were kept")
+            _invariants(await read(world.log, world.plan.document))
+            return POISONS
         finally:
             await world.stop()
 
@@ -173,7 +191,7 @@ async def poison_ctl(ground: Ground) -> None:
         subject = subjects.subject(world.log.partition, "ctl", 1, "command")
         block = headers.unnumbered("penstock.control.command.v1", "c-poison", 1, partition=0, source="faults")
         await world.log.js.publish(subject, b"{not json", headers=headers.parse(block))
-        await _halts(world, ("ingest",), "p0.ctl.v1.command")
+        await _halts(world, ("ingest",), "cannot be read and may have been a halt")
     finally:
         await world.stop()
 
@@ -224,8 +242,7 @@ def _fill(ballast: Path) -> None:
 async def overtaken(ground: Ground) -> None:
     """What a stage has not read yet is discarded: it halts, it does not go on with a hole."""
     settings = (*market.live(ground.seed), "ingest.synthetic.rate=2000")
-    terms = Terms(settings, stream_bytes=2 << 20)
-    world = World.of(ground.folder / "data", terms, ground.postgres)
+    world = ground.on(Terms(settings, stream_bytes=2 << 20))
     try:
         await world.start()
         await world.watch.until(lambda: world.watch.marks > 10, 30, "marks")
@@ -238,6 +255,56 @@ async def overtaken(ground: Ground) -> None:
         await _halts(world, ("features",), "aged out", "is gone", "missing", "was lost", timeout_s=60)
     finally:
         await world.stop()
+
+
+async def lagging(ground: Ground) -> None:
+    """At 1x a stage falls behind by more than half of what the log keeps: trading halts, and it is said."""
+    settings = (*market.live(ground.seed), "ingest.synthetic.rate=1000", "ingest.batch_rows=1")
+    world = ground.on(Terms(settings, stream_bytes=16 << 20))
+    try:
+        await world.start()
+        await world.watch.more_fills(2)
+        pid = await world.alive("features")
+        freeze(pid, on=True)
+        try:
+            deadline = time.monotonic() + 60
+            while "is behind: by" not in world.said("ingest"):
+                if time.monotonic() > deadline:
+                    raise Unexpected(f"nobody said that features is behind: {world.said('ingest')[-300:]}")
+                await asyncio.sleep(0.2)
+        finally:
+            freeze(pid, on=False)
+        await world.watch.until(lambda: world.watch.state == "halted", 60, "the halt")
+        orders = world.watch.orders
+        await asyncio.sleep(1.5)
+        if world.watch.orders != orders:
+            raise Unexpected(f"{world.watch.orders - orders} orders were approved after the halt")
+        await world.end()
+    finally:
+        await world.stop()
+
+
+async def simulated(ground: Ground) -> int:
+    """Sessions in one process, in which messages are lost, repeated, delayed and reordered."""
+    seeds = max(SEEDS_MIN, ground.rounds * SEEDS_PER_ROUND)
+    command = (
+        sys.executable,
+        "-m",
+        "simulation",
+        "--first",
+        str(ground.seed * 100_000),
+        "--seeds",
+        str(seeds),
+    )
+    path = os.pathsep.join((str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])))
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, "PYTHONPATH": path}, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise Unexpected(f"of {seeds} seeds: {said.decode(errors='replace')[-1500:]}")
+    return seeds
 
 
 async def upgrade(ground: Ground) -> None:
@@ -288,7 +355,9 @@ TRIALS: dict[str, Alone] = {
     "poison_ctl": poison_ctl,
     "poison_done": _stops("features", ("strategy",), "poison_done"),
     "disk_full": disk_full,
+    "lagging": lagging,
     "overtaken": overtaken,
+    "simulated": simulated,
     "upgrade": upgrade,
 }
 """By name, as the table of rows gives it."""

@@ -23,6 +23,8 @@ class Line:
     strikes: list[Strike] = field(default_factory=list)
     recovered_s: list[float] = field(default_factory=list)
     """From when a server was back until everybody who needs it had gone on."""
+    restarted_s: list[float] = field(default_factory=list)
+    """From each death in a trial of its own until the service was ready again."""
     lost: int = 0
     duplicate: int = 0
     divergent: int = 0
@@ -60,7 +62,7 @@ class Line:
             "fault": self.row.fault,
             "expected": self.row.expected,
             "result": "passed" if self.passed else "failed" if self.run else "not run",
-            **figures(self.rounds, self.strikes, self.recovered_s),
+            **figures(self.rounds, self.strikes, self.recovered_s + self.restarted_s),
             "lost": self.lost,
             "duplicate": self.duplicate,
             "divergent": self.divergent,

@@ -138,8 +138,8 @@ def other_code() -> None:
     service.code_hash = lambda: "0123456789abcdef"  # type: ignore[assignment,attr-defined]
 
 
-POISONED_FROM = 300
-"""Number of the first output that may be the unreadable one."""
+POISONED_FROM, POISONED_EVERY, POISONS = 300, 50, 10
+"""Number of the first output that may be unreadable, how far apart they are, and how many there are."""
 
 
 def _poison(kinds: frozenset[str], *, among: bool) -> None:
@@ -150,7 +150,10 @@ def _poison(kinds: frozenset[str], *, among: bool) -> None:
 
     def poisoned(self: NumberedWriter, *arguments: Any) -> Any:
         output: Any = put(self, *arguments)
-        due = output is not None and output.index >= POISONED_FROM and not struck
+        due = output is not None and output.index >= (
+            struck[-1] + POISONED_EVERY if struck else POISONED_FROM
+        )
+        due = due and len(struck) < POISONS
         if due and (output.subject.split(".")[3] in kinds) == among:
             output.payload = b"\xff\x00 not a message"
             struck.append(output.index)
@@ -160,12 +163,12 @@ def _poison(kinds: frozenset[str], *, among: bool) -> None:
 
 
 def poison() -> None:
-    """One output with content cannot be read."""
+    """Some outputs with content cannot be read."""
     _poison(frozenset({"done", "price"}), among=False)
 
 
 def poison_done() -> None:
-    """The end of one interval cannot be read."""
+    """The ends of some intervals cannot be read."""
     _poison(frozenset({"done"}), among=True)
 
 
