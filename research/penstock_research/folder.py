@@ -17,6 +17,8 @@ from penstock_research.outcome import Result
 from penstock_research.page.page import page
 
 SUMMARY, MANIFEST, REPORT = "summary.json", "manifest.json", "report.html"
+DECIDING = ("session", "ingest", "features", "strategy", "risk", "execution")
+"""Sections of a configuration; where an api listens, say, decides nothing."""
 FILES = (SUMMARY, MANIFEST, REPORT, "fills.parquet", "trades.parquet", "equity.parquet")
 
 
@@ -91,6 +93,7 @@ def manifest(document: dict[str, Any], seconds: float) -> RunManifest:
 
 
 def config_hash(document: dict[str, Any]) -> str:
-    """Sixteen hex digits over the configuration as canonical JSON."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    """Sixteen hex digits over what decides results, as canonical JSON."""
+    deciding = {name: document[name] for name in DECIDING if name in document}
+    text = json.dumps(deciding, sort_keys=True, separators=(",", ":"), default=str)
     return sha256(text.encode()).hexdigest()[:16]
