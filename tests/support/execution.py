@@ -8,7 +8,7 @@ import numpy as np
 from penstock_contracts.base import Message
 from penstock_contracts.control import Command
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import BarBatch, Mark, TradeBatch
+from penstock_contracts.market import BarBatch, BookAction, BookBatch, Mark, QuoteBatch, TradeBatch
 from penstock_contracts.orders import CancelRequested, OrderApproved
 from penstock_contracts.types import InstrumentKind, OrderType, Side, TimeInForce
 from penstock_execution.config import ExecutionConfig, GuardConfig, PaperConfig
@@ -171,6 +171,58 @@ def bars(rows: Sequence[Bar], key: str = KEY, interval_ms: int = 100, scale: int
         trades=np.full(count, -1, dtype=np.int64),
         vwap=np.full(count, np.nan),
         flags=np.zeros(count, dtype=np.int8),
+    )
+
+
+Quote = tuple[float, float | str, float | str, float | str, float | str]
+
+
+def quotes(rows: Sequence[Quote], key: str = KEY, scale: int = SCALE) -> QuoteBatch:
+    """Quotes from (ms, bid, bid size, ask, ask size); a size of 0 is unknown."""
+    times = np.array([int(row[0] * MS) for row in rows], dtype=np.int64)
+    columns = [scaled((row[index] for row in rows), scale) for index in range(1, 5)]
+    return QuoteBatch(
+        instrument=key,
+        source="test",
+        price_scale=scale,
+        size_scale=scale,
+        ts_event=times,
+        ts_init=times,
+        bid=columns[0],
+        bid_size=columns[1],
+        ask=columns[2],
+        ask_size=columns[3],
+        flags=np.zeros(len(rows), dtype=np.int8),
+    )
+
+
+Level = tuple[int, float | str, float | str]
+Update = tuple[float, bool, Sequence[Level]]
+
+
+def book(updates: Sequence[Update], key: str = KEY, scale: int = SCALE) -> BookBatch:
+    """Book changes from (ms, whether it is a snapshot, levels of (side, price, size))."""
+    levels = [level for _, _, levels in updates for level in levels]
+    actions = []
+    for _, snapshot, changes in updates:
+        actions += [BookAction.SET] * len(changes)
+        actions[-len(changes)] = 0 if snapshot else BookAction.SET
+        actions[-1] |= BookAction.LAST
+    times = np.array([int(ms * MS) for ms, _, changes in updates for _ in changes], dtype=np.int64)
+    numbers = np.array([at for at, update in enumerate(updates) for _ in update[2]], dtype=np.int64)
+    return BookBatch(
+        instrument=key,
+        source="test",
+        price_scale=scale,
+        size_scale=scale,
+        ts_event=times,
+        ts_init=times,
+        action=np.array(actions, dtype=np.int8),
+        side=np.array([side for side, _, _ in levels], dtype=np.int8),
+        price=scaled((price for _, price, _ in levels), scale),
+        size=scaled((size for _, _, size in levels), scale),
+        first_update_id=numbers,
+        last_update_id=numbers,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from penstock_contracts.market import InstrumentStatus
 from penstock_contracts.orders import CancelRequested, OrderApproved
 from penstock_contracts.types import MarketStatus, OrderType, Side, TimeInForce
 from penstock_execution.stage import ExecutionStage
-from support.execution import MS, bars, bracket, instrument, mark, order, stage, trades
+from support.execution import MS, bars, book, bracket, instrument, mark, order, quotes, stage, trades
 
 KEYS = ("a-usdt.test", "b-usdt.test")
 INTERVALS = 12
@@ -60,7 +61,17 @@ class Scenario:
         return messages
 
     def batch(self, key: str, rows: Sequence[tuple[Any, ...]]) -> Message:
-        return trades(rows, key) if self.kind == "trade" else bars(rows, key)
+        builders: dict[str, Any] = {"trade": trades, "bar": bars, "quote": quotes, "book": book}
+        made: Message = builders[self.kind](rows, key)
+        return made
+
+    def quiet(self, running: ExecutionStage, key: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many of these rows, or whole updates, are quiet."""
+        quiet = running.quiet_rows(self.batch(key, rows))
+        if self.kind != "book":
+            return quiet
+        ends = accumulate(len(levels) for _, _, levels in rows)
+        return sum(end <= quiet for end in ends)
 
 
 def mark_ms(interval: int) -> int:
@@ -116,7 +127,7 @@ def _run_end(scenario: Scenario, running: ExecutionStage, first: int) -> int:
         last += 1
     for key, rows in scenario.rows.items():
         inside = [row for row in rows if mark_ms(first - 1) < row[0] <= mark_ms(last)]
-        quiet = running.quiet_rows(scenario.batch(key, inside)) if inside else 0
+        quiet = scenario.quiet(running, key, inside) if inside else 0
         if quiet < len(inside):
             loud = (inside[quiet][0] - 1) // GRID_MS
             last = min(last, max(first, loud - 1))
@@ -145,6 +156,36 @@ def bar_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     return rows
 
 
+@st.composite
+def quote_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    times = sorted(draw(st.sets(st.integers(1, INTERVALS * GRID_MS), min_size=1, max_size=40)))
+    rows: list[tuple[Any, ...]] = [(1, Decimal("99.5"), Decimal(1), Decimal("100.5"), Decimal(1))]
+    sizes = st.one_of(_SIZES, st.just(Decimal(0)))
+    for ms in times:
+        if ms > 1:
+            bid = draw(_PRICES)
+            ask = bid + draw(st.sampled_from([Decimal("0.5"), Decimal(1)]))
+            rows.append((ms, bid, draw(sizes), ask, draw(sizes)))
+    return rows
+
+
+@st.composite
+def book_rows(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    """Snapshots, and updates that may also cross the book, or empty a side of it."""
+    times = sorted(draw(st.sets(st.integers(1, INTERVALS * GRID_MS), min_size=1, max_size=40)))
+    whole = [(1, Decimal("99.5"), Decimal(1)), (1, Decimal(99), Decimal(2)),
+             (-1, Decimal("100.5"), Decimal(1)), (-1, Decimal(101), Decimal(2))]  # fmt: skip
+    rows: list[tuple[Any, ...]] = [(1, True, whole)]
+    for ms in times:
+        if ms > 1:
+            size = st.one_of(_SIZES, _SIZES, st.just(Decimal(0)))
+            count = draw(st.integers(1, 4))
+            levels = [(draw(st.sampled_from([1, -1])), draw(_PRICES), draw(size)) for _ in range(count)]
+            rows.append((ms, draw(st.integers(0, 4)) == 0, levels))
+    return rows
+
+
+_ROWS = {"trade": trade_rows, "bar": bar_rows, "quote": quote_rows, "book": book_rows}
 _FORCES = (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
 _TYPES = (
     OrderType.MARKET,
@@ -209,9 +250,9 @@ def orders_at(draw: st.DrawFn, number: int) -> list[tuple[int, OrderApproved]]:
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    """Trades or bars of both instruments, a few orders, some cancels, now and then a halt."""
-    kind = draw(st.sampled_from(["trade", "bar"]))
-    rows = {key: draw(trade_rows() if kind == "trade" else bar_rows()) for key in KEYS}
+    """Data of one kind for both instruments, a few orders, some cancels, now and then a halt."""
+    kind = draw(st.sampled_from(sorted(_ROWS)))
+    rows = {key: draw(_ROWS[kind]()) for key in KEYS}
     count = draw(st.integers(1, 6))
     orders = [each for number in range(count) for each in draw(orders_at(1 + 3 * number))]
     cancels = []

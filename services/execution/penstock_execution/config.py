@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from penstock_execution.errors import UnsupportedSetting
 
-DataKind = Literal["trade", "bar"]
+DataKind = Literal["book", "quote", "trade", "bar"]
 """A kind of data that the paper venue matches against, the better one first."""
 
 QUEUE_TRADES_DEFAULT = 10
@@ -44,7 +44,7 @@ class PaperConfig(BaseModel):
         ge=0,
         le=1000,
         description="Trades only: the queue ahead of a resting order is estimated as the size of so many "
-        f"trades before it began to rest; 0 is none. Default {QUEUE_TRADES_DEFAULT}. Bars refuse a value.",
+        f"trades before it began to rest; 0 is none. Default {QUEUE_TRADES_DEFAULT}. Other data refuse it.",
     )
     reject_every: int = Field(
         0, ge=0, description="The venue rejects every n-th order that reaches it; 0 rejects none."
@@ -69,10 +69,10 @@ class PaperConfig(BaseModel):
 
     def refuse_unsupported(self, instrument: str, kind: DataKind) -> None:
         """UnsupportedSetting if data of this kind cannot support what was set for it."""
-        if kind == "bar" and self.queue_trades is not None:
-            raise UnsupportedSetting(
-                f"execution.paper.queue_trades: {instrument} has bars only, which show no queue; leave it out"
-            )
+        if self.queue_trades is None or kind == "trade":
+            return
+        shown = "has bars only, which show no queue" if kind == "bar" else f"has {kind}s, which show it"
+        raise UnsupportedSetting(f"execution.paper.queue_trades: {instrument} {shown}; leave it out")
 
 
 class GuardConfig(BaseModel):

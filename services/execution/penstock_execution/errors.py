@@ -15,9 +15,5 @@ class RepeatedOrder(ExecutionError, HaltError):
     """An approval whose order id is already in use: the input is not what risk wrote; halts."""
 
 
-class UnsupportedData(ExecutionError):
-    """Market data that the paper venue cannot match against yet; halts before it would misprice a fill."""
-
-
 class UnsupportedSetting(ExecutionError):
     """A setting that the data of the run cannot support; the run refuses it."""

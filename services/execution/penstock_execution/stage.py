@@ -10,6 +10,7 @@ from penstock_contracts.codec import rows_of
 from penstock_contracts.market import (
     BarBatch,
     BookBatch,
+    Gap,
     InstrumentDefined,
     InstrumentStatus,
     QuoteBatch,
@@ -23,11 +24,11 @@ from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter
 
 from penstock_execution.config import ExecutionConfig
-from penstock_execution.errors import RepeatedOrder, UnsupportedData
+from penstock_execution.errors import RepeatedOrder
 from penstock_execution.guard import Guard, GuardState
 from penstock_execution.orders import TrackedOrder, blocked
 from penstock_execution.paper.state import PaperState
-from penstock_execution.paper.venue import PaperVenue
+from penstock_execution.paper.venue import MarketBatch, PaperVenue
 from penstock_execution.states import TRANSITIONS, Event
 
 
@@ -72,8 +73,9 @@ class ExecutionStage:
             TradingStateChanged: self._follow,
             InstrumentDefined: self._define,
             InstrumentStatus: self._set_status,
-            QuoteBatch: _refuse,
-            BookBatch: _refuse,
+            QuoteBatch: self._match,
+            BookBatch: self._match,
+            Gap: self._lose,
         }
 
     def process(self, message: Message) -> Outputs:
@@ -112,13 +114,13 @@ class ExecutionStage:
     def quiet_rows(self, message: Message) -> int:
         """See `Skippable`."""
         match message:
-            case TradeBatch() | BarBatch():
+            case TradeBatch() | BarBatch() | QuoteBatch() | BookBatch():
                 return self._venue.quiet_rows(message)
             case InstrumentStatus(instrument=key):
                 return 0 if self._venue.has_orders(key) else 1
             case InstrumentDefined(instrument=instrument):
                 return 0 if self._venue.has_orders(instrument.instrument) else 1
-            case QuoteBatch() | BookBatch() | OrderApproved() | CancelRequested():
+            case Gap() | OrderApproved() | CancelRequested():
                 return 0
             case _:
                 return rows_of(message)
@@ -149,8 +151,13 @@ class ExecutionStage:
 
     # --- Handlers ------------------------------------------------------------------------------------
 
-    def _match(self, batch: TradeBatch | BarBatch) -> Outputs:
+    def _match(self, batch: MarketBatch) -> Outputs:
         self._venue.match(batch)
+        return NOTHING
+
+    def _lose(self, gap: Gap) -> Outputs:
+        if gap.book:
+            self._venue.lose_book(gap.instrument)
         return NOTHING
 
     def _submit(self, approval: OrderApproved) -> Outputs:
@@ -203,12 +210,6 @@ class ExecutionStage:
 
 
 _IDLE = StageStatus()
-
-
-def _refuse(batch: QuoteBatch | BookBatch) -> Outputs:
-    raise UnsupportedData(
-        f"{batch.instrument}: the paper venue matches trades and bars, no quotes or books yet"
-    )
 
 
 @cache

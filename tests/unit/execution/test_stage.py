@@ -2,13 +2,12 @@
 
 from decimal import Decimal
 
-import numpy as np
 import pytest
-from penstock_contracts.market import BookBatch, InstrumentDefined, InstrumentStatus, QuoteBatch
+from penstock_contracts.market import InstrumentDefined, InstrumentStatus
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus, OrderState, OrderType, Side, TimeInForce
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_execution.config import ExecutionConfig
-from penstock_execution.errors import RepeatedOrder, UnsupportedData
+from penstock_execution.errors import RepeatedOrder
 from penstock_execution.stage import ExecutionStage
 from penstock_kernel.ids import make_id
 from support.execution import KEY, MS, Run, bars, cancel, instrument, ioc, order, session, stage, trades
@@ -202,21 +201,6 @@ def test_an_order_approved_twice_stops_the_stage() -> None:
     begun = warm().give(order())
     with pytest.raises(RepeatedOrder, match="o-1 was approved twice"):
         begun.give(order())
-
-
-def test_quotes_and_books_are_refused_rather_than_ignored() -> None:
-    empty = np.array([], dtype=np.int64)
-    common = {"instrument": KEY, "source": "test", "price_scale": 0, "size_scale": 0}
-    times = {"ts_event": empty, "ts_init": empty}
-    quote = QuoteBatch(**common, **times, bid=empty, ask=empty, bid_size=empty, ask_size=empty, flags=empty)
-    book = BookBatch(
-        **common, **times, action=empty, side=empty, price=empty, size=empty,
-        first_update_id=empty, last_update_id=empty,
-    )  # fmt: skip
-    for batch in (quote, book):
-        assert stage().quiet_rows(batch) == 0
-        with pytest.raises(UnsupportedData, match=r"btc-usdt\.test"):
-            stage().process(batch)
 
 
 def test_data_of_an_unknown_instrument_and_empty_batches_are_passed_over() -> None:

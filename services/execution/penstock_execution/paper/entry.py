@@ -49,6 +49,7 @@ def order_of(approval: OrderApproved, arrival: int, ts_effect: int) -> VenueOrde
         limit=approval.limit_price if kind in _LIMITED else None,
         immediate=approval.time_in_force in _AT_ONCE,
         left=approval.quantity,
+        reference=approval.reference_price,
         ts_effect=ts_effect,
         whole=approval.time_in_force is TimeInForce.FOK,
         post_only=approval.post_only,

@@ -1,10 +1,11 @@
 """What the paper venue remembers. Plain dataclasses: a snapshot is their JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus
+from penstock_kernel.book import BookSide, OrderBook
 from penstock_kernel.money import from_scaled
 
 from penstock_execution.config import DataKind
@@ -26,6 +27,8 @@ class VenueOrder:
     immediate: bool
     """IOC or FOK: what the first datum after its effect, or its trigger, does not fill is cancelled."""
     left: Decimal
+    reference: Decimal
+    """The price that it was decided at."""
     ts_effect: int
     """A datum stamped later can fill it, ns."""
     whole: bool = False
@@ -61,6 +64,8 @@ class VenueOrder:
     """A limit that could not take, and therefore rests from then on."""
     queue: Decimal | None = None
     """What must trade at its price before it does; None: not known, only a trade through fills it."""
+    chasing: bool = False
+    """It took all that a quote had: the rest is dearer."""
     answers: int = 0
     """Counts what the venue said about it."""
 
@@ -86,6 +91,24 @@ class Answer:
 
 
 @dataclass(slots=True)
+class Standing:
+    """A book, or the last quote as one; what we took of a level stays taken until the level is set again."""
+
+    book: OrderBook = field(default_factory=OrderBook)
+    taken_bids: dict[int, int] = field(default_factory=dict)
+    """Scaled size by scaled price."""
+    taken_asks: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def middle(self) -> Decimal | None:
+        """Between bid and ask; None where it cannot be traded on, or a side is empty."""
+        book = self.book
+        if not book.two_sided:
+            return None
+        return from_scaled((book.bids.best + book.asks.best) * 5, book.price_scale + 1)
+
+
+@dataclass(slots=True)
 class Market:
     """One instrument: what its data last said, and our orders in it in order of arrival."""
 
@@ -106,16 +129,43 @@ class Market:
     orders: list[VenueOrder] = field(default_factory=list)
     positions: dict[str, Decimal] = field(default_factory=dict)
     """Signed sum of the fills, by strategy: what reduce-only orders may reduce."""
+    standing: Standing | None = None
+    """Where there are quotes or books."""
 
     @property
     def price(self) -> Decimal | None:
-        """The last price, if there was one."""
+        """The last price, if there was one; where quotes or books stand, the middle, if both sides do."""
+        if self.standing is not None:
+            return self.standing.middle
         return from_scaled(self.last, self.last_scale) if self.last else None
 
     @property
     def trading(self) -> bool:
         """Whether anything can fill."""
         return self.status is MarketStatus.TRADING
+
+
+def copy_of(market: Market) -> Market:
+    """A market that can change without this one changing."""
+    standing = market.standing
+    if standing is not None:
+        book = standing.book
+        standing = Standing(
+            replace(book, bids=_copied(book.bids), asks=_copied(book.asks)),
+            dict(standing.taken_bids),
+            dict(standing.taken_asks),
+        )
+    return replace(
+        market,
+        orders=[replace(order) for order in market.orders],
+        positions=dict(market.positions),
+        sizes=list(market.sizes),
+        standing=standing,
+    )
+
+
+def _copied(side: BookSide) -> BookSide:
+    return BookSide(side.sign, dict(side.sizes), list(side.keys))
 
 
 @dataclass(slots=True)

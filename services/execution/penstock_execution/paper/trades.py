@@ -127,6 +127,40 @@ class TradeMatcher:
         return [*known, *fresh][-count:], scale
 
 
+@dataclass(frozen=True, slots=True)
+class TradeAdvancer(TradeMatcher):
+    """Trades of an instrument that has quotes or books: they advance what rests there, and nothing else."""
+
+    def counts(self, market: Market, _batch: TradeBatch, /) -> bool:
+        """Where quotes or books fill."""
+        return market.kind in ("quote", "book")
+
+    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
+        """See `Matcher`."""
+        return TradeMatcher.first_row(self, batch, _resting(orders), start)
+
+    def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
+        """Those that rest, and those that have yet to arrive."""
+        return TradeMatcher.seeing(self, batch, row, _resting(orders))
+
+    def last_before(self, market: Market, _batch: TradeBatch, _row: int, /) -> Decimal | None:
+        """Trades do not move it here."""
+        return market.price
+
+    def rest(self, _market: Market, _batch: TradeBatch, _row: int, _order: VenueOrder, /) -> None:
+        """It rests since it met what stood."""
+
+    def follow(self, _batch: TradeBatch, _orders: list[VenueOrder], _begin: int, _end: int, /) -> None:
+        """Stops follow what stands."""
+
+    def remember(self, _market: Market, _batch: TradeBatch, /) -> None:
+        """Nothing."""
+
+
+def _resting(orders: list[VenueOrder]) -> list[VenueOrder]:
+    return [order for order in orders if order.resting or not order.arrived]
+
+
 def _resting_claim(order: VenueOrder, price: Decimal, size: Decimal) -> Claim | None:
     """Through its limit all of the trade, at its limit what the queue ahead leaves."""
     assert order.limit is not None

@@ -4,14 +4,15 @@ from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import BarBatch, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatch
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO
 
-from penstock_execution.config import PaperConfig
+from penstock_execution.config import DataKind, PaperConfig
 from penstock_execution.paper.bars import BarMatcher
+from penstock_execution.paper.continuous import ContinuousMatcher
 from penstock_execution.paper.entry import order_of, refusal_of
 from penstock_execution.paper.links import (
     Ending,
@@ -24,9 +25,13 @@ from penstock_execution.paper.links import (
 )
 from penstock_execution.paper.matching import Matcher, Offer, Opened, Share, shares
 from penstock_execution.paper.pricing import fee_of, taking_price
-from penstock_execution.paper.state import Answer, Market, PaperState, VenueOrder
-from penstock_execution.paper.trades import TradeMatcher
+from penstock_execution.paper.standing import crosses, touch, usable
+from penstock_execution.paper.state import Answer, Market, PaperState, VenueOrder, copy_of
+from penstock_execution.paper.trades import TradeAdvancer, TradeMatcher
 from penstock_execution.states import Event
+
+MarketBatch = TradeBatch | BarBatch | QuoteBatch | BookBatch
+_STANDING = ("quote", "book")
 
 
 class PaperVenue:
@@ -40,6 +45,8 @@ class PaperVenue:
             TradeBatch: TradeMatcher(config),
             BarBatch: BarMatcher(config),
         }
+        self._advancer = TradeAdvancer(config)
+        self._continuous = ContinuousMatcher(self)
         for instrument in instruments:
             self.define(instrument)
 
@@ -60,31 +67,73 @@ class PaperVenue:
         if market is not None:
             market.status = status
 
-    def match(self, batch: TradeBatch | BarBatch) -> None:
+    def match(self, batch: MarketBatch) -> None:
         """Let the batch pass its instrument's orders. UnsupportedSetting if it cannot support a setting."""
         market = self.state.markets.get(batch.instrument)
         rows = len(batch.ts_init)
         if market is None or not rows:
             return
-        matcher = self._matchers[type(batch)]
+        if isinstance(batch, QuoteBatch | BookBatch):
+            if self._stands(market, batch):
+                self._continuous.match(market, batch)
+            return
+        matcher = self._matcher(market, batch)
         if not matcher.counts(market, batch):
             return
-        if market.kind != matcher.kind:
-            self.config.refuse_unsupported(batch.instrument, matcher.kind)
-            market.kind = matcher.kind
+        if market.kind not in _STANDING:
+            self._set_kind(market, matcher.kind)
         if market.orders and market.trading:
             self._match_rows(matcher, market, batch, rows)
         matcher.remember(market, batch)
 
-    def quiet_rows(self, batch: TradeBatch | BarBatch) -> int:
+    def _stands(self, market: Market, batch: QuoteBatch | BookBatch) -> bool:
+        """Whether quotes or books of this kind fill: books before quotes."""
+        kind: DataKind = "quote" if isinstance(batch, QuoteBatch) else "book"
+        if kind == "quote" and market.kind == "book":
+            return False
+        if market.kind != kind:
+            market.standing = None
+        self._set_kind(market, kind)
+        return True
+
+    def _set_kind(self, market: Market, kind: DataKind) -> None:
+        if market.kind != kind:
+            self.config.refuse_unsupported(market.instrument.instrument, kind)
+            market.kind = kind
+
+    def _matcher(self, market: Market, batch: TradeBatch | BarBatch) -> Matcher[Any]:
+        if market.kind in _STANDING and isinstance(batch, TradeBatch):
+            return self._advancer
+        return self._matchers[type(batch)]
+
+    def lose_book(self, key: str | None) -> None:
+        """Updates of a book are missing (of all, for None): nothing trades on it before the next snapshot."""
+        for name, market in self.state.markets.items():
+            if market.kind == "book" and market.standing is not None and key in (None, name):
+                market.standing.book.gap()
+                market.standing.taken_bids.clear()
+                market.standing.taken_asks.clear()
+
+    def quiet_rows(self, batch: MarketBatch) -> int:
         """How many leading rows cannot do anything to an order; see `Skippable`."""
         market = self.state.markets.get(batch.instrument)
         if market is None or not market.orders or not market.trading:
             return len(batch.ts_init)
-        matcher = self._matchers[type(batch)]
+        if isinstance(batch, QuoteBatch | BookBatch):
+            return self._quiet_by_trial(market, batch)
+        matcher = self._matcher(market, batch)
         if not matcher.counts(market, batch):
             return len(batch.ts_init)
         return matcher.first_row(batch, market.orders, 0)
+
+    def _quiet_by_trial(self, market: Market, batch: QuoteBatch | BookBatch) -> int:
+        """Let the batch pass a copy of the market until something is answered."""
+        trial = PaperVenue(self.config, ())
+        copied = copy_of(market)
+        trial.restore(PaperState(markets={batch.instrument: copied}, arrivals=self.state.arrivals))
+        if not trial._stands(copied, batch):
+            return len(batch.ts_init)
+        return trial._continuous.match(copied, batch, lambda: bool(trial.state.answers))
 
     def has_orders(self, key: str) -> bool:
         """Whether an order of ours is at the venue, or on its way there, in this instrument."""
@@ -102,9 +151,11 @@ class PaperVenue:
         if refusal:
             self._answer(order, Event.REJECT, ts_effect, refusal)
             return
+        market = state.markets[approval.instrument]
+        if market.kind in _STANDING and not order.held:
+            order.arrived = False  # it meets what stands at its effect
         if order.arrived:
             self._answer(order, Event.ACCEPT, ts_effect)
-        market = state.markets[approval.instrument]
         market.orders.append(order)
         self._orders[order.order_id] = (market, order)
 
@@ -146,13 +197,15 @@ class PaperVenue:
         assert self.state.ts_ended is not None
         ts = max(order.ts_effect, self.state.ts_ended, market.ts_last)
         price = market.price
+        if market.standing is not None:
+            price = touch(market, order.sign) or order.reference
         if ts > order.ts_cancel or not market.trading or price is None or order.waiting or order.held:
             return False
         if order.limit is None:
             cost = taking_price(price, order.sign, None, self.config)
             quantity = room(market, order)
             if quantity > 0:
-                self._fill(market, Share(order, cost, Liquidity.TAKER, quantity), ts)
+                self.fill(market, Share(order, cost, Liquidity.TAKER, quantity), ts)
             return quantity > 0
         if order.immediate:
             self._end(market, order, Event.CANCEL, ts, _unfilled(order))
@@ -229,14 +282,29 @@ class PaperVenue:
     ) -> tuple[Decimal, list[Opened]]:
         """Fill by an offer. Returns the quantity taken, and the orders set to work by a parent's share."""
         taken, opened = ZERO, []
-        for share in shares(offer, market.instrument.lot_size, lambda order: self._room(market, order)):
-            children = self._fill(market, share, matcher.fill_time(batch, row, share.order))
+        for share in shares(offer, market.instrument.lot_size, lambda order: self.room(market, order)):
+            children = self.fill(market, share, matcher.fill_time(batch, row, share.order))
             opened += [(child, share) for child in children]
             taken += share.quantity
         return taken, opened
 
-    def _room(self, market: Market, order: VenueOrder) -> Decimal:
+    def room(self, market: Market, order: VenueOrder) -> Decimal:
+        """How much of an order may fill; zero of one that is over."""
         return room(market, order) if order.order_id in self._orders else ZERO
+
+    def works(self, order: VenueOrder) -> bool:
+        """Whether it is not over."""
+        return order.order_id in self._orders
+
+    def cut_off(self, market: Market, order: VenueOrder, ts: int) -> None:
+        """Cancel what an IOC or a FOK did not get."""
+        self._end(market, order, Event.CANCEL, ts, _unfilled(order))
+
+    def arrive_before(self, market: Market, ts: int) -> None:
+        """Let the orders of a market arrive that take effect before a time."""
+        late = [order for order in market.orders if not order.arrived and order.ts_effect < ts]
+        for order in sorted(late, key=_in_time):
+            self._arrive(market, order, market.price)
 
     # --- One order -----------------------------------------------------------------------------------
 
@@ -257,7 +325,8 @@ class PaperVenue:
             refusal = "venue: reduce-only, and there is nothing to reduce"
         if not refusal and order.post_only and price is not None:
             assert order.limit is not None
-            if order.sign * (order.limit - price) > 0:
+            standing = market.kind in _STANDING
+            if crosses(market, order) if standing else order.sign * (order.limit - price) > 0:
                 refusal = "venue: post-only, and it would take"
         if refusal:
             self._end(market, order, Event.REJECT, order.ts_effect, refusal)
@@ -269,8 +338,10 @@ class PaperVenue:
             self._remove(market, old)
             self._answer(old, Event.REPLACE, order.ts_effect)
         self._answer(order, Event.ACCEPT, order.ts_effect)
+        if market.kind in _STANDING and market.trading and usable(market) and not order.held:
+            self._continuous.meet(market, [order], order.ts_effect)
 
-    def _fill(self, market: Market, share: Share, ts: int) -> list[VenueOrder]:
+    def fill(self, market: Market, share: Share, ts: int) -> list[VenueOrder]:
         """Book a fill. Returns the orders that it sets to work."""
         order, price, liquidity, quantity = share[:4]
         order.left -= quantity
