@@ -116,6 +116,8 @@ class SyntheticConfig(BaseModel):
     """Sudden moves of 0.1 to 0.5 % per minute and symbol."""
     bursts: float = Field(default=1.0, ge=0, le=20)
     """Stretches of 1 to 3 s with five times the trades, per minute and symbol."""
+    quotes: bool = False
+    """Ten top-of-book quotes a second and symbol beside the trades."""
     malformed: int = Field(default=0, ge=0, le=1_000_000)
     """Number of faulty rows injected over the first minute of event time, all kinds in turn."""
 

@@ -16,6 +16,7 @@ from penstock_ingest.files.read import Part, ReadOptions, read_file
 from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
 from penstock_ingest.recording import RecordingEnd, recording_feeds
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
+from penstock_ingest.synthetic.quotes import SyntheticQuotes
 from penstock_ingest.table import Rules
 
 GRID = 100 * NS_PER_MS
@@ -113,5 +114,9 @@ def _synthetic_feeds(
     for symbol in config.symbols:
         values = instrument_values(config, symbol)
         instrument = define(definition_for(definitions, values["instrument"], None), values, {})
-        feeds.append(SyntheticFeed(f"{SYNTHETIC}-{symbol}", instrument, config, symbol, rules, batch_rows))
+        name = f"{SYNTHETIC}-{symbol}"
+        feeds.append(SyntheticFeed(name, instrument, config, symbol, rules, batch_rows))
+        if config.quotes:
+            quotes = SyntheticQuotes(f"{name}-quotes", instrument, config, symbol, rules, batch_rows)
+            feeds.append(quotes)
     return feeds

@@ -63,7 +63,7 @@ async def test_trades_and_quotes_are_exact(recorded: dict[str, list[dict[str, An
     quotes = recorded["quotes"]
     assert [quote["bid_size"] for quote in quotes] == [Decimal("1.25"), None, Decimal("0.08")]
     assert quotes[0]["ts"] == quotes[0]["ts_event"] + 3_000_000
-    assert [change["action"] for change in recorded["book_changes"]] == ["clear", "set", "set"]
+    assert [change["action"] for change in recorded["book_changes"]] == ["clear", "set_last", "set_last"]
 
 
 async def test_bars_of_a_source_and_of_features_are_told_apart(

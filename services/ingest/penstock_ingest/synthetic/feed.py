@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from penstock_contracts.base import Message
+from penstock_contracts.base import Message, first_type_of
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import TradeBatch
 from penstock_kernel.money import unit
@@ -63,27 +63,38 @@ class SyntheticFeed:
         self._begin()
 
     def _begin(self) -> None:
-        symbols = list(self._config.symbols)
-        self._market = SymbolMarket(self._config, self._symbol)
-        self._injector = Injector(self._config.malformed, symbols.index(self._symbol), len(symbols))
-        self._previous: Previous | None = None
+        self._open_market()
         self._rows_before = 0
         self._released_before = 0
         self._quarantined_before: Counter[str] = Counter()
         self._samples: list[QuarantinedRow] = []
         self._block = self._made()
 
-    def _made(self) -> TableFeed:
-        """The next block that has a good row."""
+    def _open_market(self) -> None:
+        """Begin the market again."""
+        symbols = list(self._config.symbols)
+        self._market = SymbolMarket(self._config, self._symbol)
+        self._injector = Injector(self._config.malformed, symbols.index(self._symbol), len(symbols))
+        self._previous: Previous | None = None
+
+    def _next_table(self) -> Table:
+        """The next block that has a row."""
         while True:
             raw = self._injector.inject(self._market.next_block())
             if len(raw.ts):
                 break
-        rules = Rules(self._rules.price_jump_max, self._market.price_decimals, self._market.size_decimals)
+        rules = self._rules_of(self._market.price_decimals, self._market.size_decimals)
         table, _ = trade_table(raw, rules, self._previous)
         table.samples = _texts(raw, table)
         last_price = int(table.columns["price"][-1]) / 10**self._market.price_decimals
         self._previous = Previous(int(table.ts[-1]), last_price)
+        return table
+
+    def _rules_of(self, price_decimals: int, size_decimals: int) -> Rules:
+        return Rules(self._rules.price_jump_max, price_decimals, size_decimals)
+
+    def _made(self) -> TableFeed:
+        table = self._next_table()
         return TableFeed(
             self.name, self.instrument, table, self._rows_before + 1 + table.bad_row, self._batch_rows
         )
@@ -157,7 +168,7 @@ class SyntheticFeed:
 
 def _joined(parts: list[Any]) -> Message:
     first = parts[0]
-    names = ("ts_event", "ts_init", "price", "size", "side", "flags", "trade_id")
+    names = [name for name, _ in first_type_of(type(first)).columns]
     return type(first)(
         instrument=first.instrument,
         source=first.source,

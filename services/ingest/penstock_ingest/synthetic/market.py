@@ -16,7 +16,7 @@ _STEPS_PER_MINUTE = 600
 _STEPS_PER_YEAR = 365.25 * 86_400 * _STEPS_PER_SECOND
 _BURST_FACTOR = 5.0
 _BURST_STEPS_MIN, _BURST_STEPS_MAX = 10, 30
-_SPREAD_HALF = 0.00005
+SPREAD_HALF = 0.00005
 _NOTIONAL_TYPICAL = 1000.0
 
 
@@ -28,6 +28,18 @@ def price_decimals(start: float) -> int:
 def size_decimals(start: float) -> int:
     """Decimals of its sizes: a lot is worth at most one unit of the quote currency."""
     return next((each for each in range(12) if start <= 10**each), 12)
+
+
+def typical_size(price: float) -> float:
+    """The size that trades and quotes are multiples of."""
+    return _NOTIONAL_TYPICAL / price
+
+
+def rounded(values: Floats, decimals: int) -> Floats:
+    """The doubles nearest to the values of so many decimals, at least one unit of the last."""
+    unit = float(10**decimals)
+    nearest: Floats = np.maximum(np.rint(values * unit), 1.0) / unit
+    return nearest
 
 
 class SymbolMarket:
@@ -48,10 +60,13 @@ class SymbolMarket:
         self._block = 0
         self._trades = 0
         self._burst_left = 0
+        self.path: Floats = np.empty(0)
+        """The price at each step of the last block."""
 
     def next_block(self) -> RawTrades:
         """The next 10 s of trades, in time order; there may be none."""
         path, moves = self._path()
+        self.path = path
         chosen = self._arrivals()
         steps = np.nonzero(chosen)[0]
         count = len(steps)
@@ -60,9 +75,9 @@ class SymbolMarket:
         # A trade on the very start of the market would lie outside the session's first interval.
         ts = np.sort(first + steps * STEP_NS + within + 1)
         side = self._sides(moves[steps])
-        price = self._rounded(path[steps] * (1.0 + _SPREAD_HALF * side), self.price_decimals)
+        price = rounded(path[steps] * (1.0 + SPREAD_HALF * side), self.price_decimals)
         tail = 0.1 / (1.0 - 0.99 * self._rng.random(count))
-        size = self._rounded(tail * (_NOTIONAL_TYPICAL / self._start), self.size_decimals)
+        size = rounded(tail * typical_size(self._start), self.size_decimals)
         ids = np.arange(self._trades + 1, self._trades + count + 1)
         self._trades += count
         self._block += 1
@@ -98,10 +113,3 @@ class SymbolMarket:
     def _sides(self, moves: Floats) -> NDArray[np.int8]:
         lean = 0.5 + np.where(moves > 0, 0.15, -0.15)
         return np.where(self._rng.random(len(moves)) < lean, 1, -1).astype(np.int8)
-
-    @staticmethod
-    def _rounded(values: Floats, decimals: int) -> Floats:
-        """The doubles nearest to the values of so many decimals, at least one unit of the last."""
-        unit = float(10**decimals)
-        rounded: Floats = np.maximum(np.rint(values * unit), 1.0) / unit
-        return rounded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock_ingest.scale import Floats, Ints
-from penstock_ingest.synthetic.market import price_decimals, size_decimals
+from penstock_ingest.synthetic.market import price_decimals, rounded, size_decimals
 from penstock_ingest.synthetic.walk import STEPS_PER_BLOCK, Walk, generator, normals
 
 MINUTE_NS = 60 * 10**9
@@ -60,9 +60,9 @@ def _bars(
     jumps = rng.random(steps) < _JUMPS_PER_DAY / (1440 * STEPS_PER_MINUTE)
     heights = 0.005 + 0.015 * rng.random(steps)
     moves = moves + np.where(jumps, np.where(rng.random(steps) < 0.5, -heights, heights), 0.0)
-    path = _rounded(price * np.multiply.accumulate(1.0 + moves), price_decimals(price))
+    path = rounded(price * np.multiply.accumulate(1.0 + moves), price_decimals(price))
     ends = path.reshape(-1, STEPS_PER_MINUTE)
-    opened = np.concatenate(([_rounded(np.array([price]), price_decimals(price))[0]], ends[:-1, -1]))
+    opened = np.concatenate(([rounded(np.array([price]), price_decimals(price))[0]], ends[:-1, -1]))
     spread = 1.0 + 0.5 * normals(rng, len(ends))
     volume = np.maximum(spread, 0.1) * (_NOTIONAL_TYPICAL / price)
     return Minutes(
@@ -71,11 +71,5 @@ def _bars(
         high=np.maximum(opened, ends.max(axis=1)),
         low=np.minimum(opened, ends.min(axis=1)),
         close=ends[:, -1],
-        volume=_rounded(volume, size_decimals(price)),
+        volume=rounded(volume, size_decimals(price)),
     )
-
-
-def _rounded(values: Floats, decimals: int) -> Floats:
-    unit = float(10**decimals)
-    rounded: Floats = np.maximum(np.rint(values * unit), 1.0) / unit
-    return rounded
