@@ -23,6 +23,7 @@ from penstock.commands import (
     paper,
     restart,
     sessions,
+    sql,
     strategy,
     sweep,
     updown,
@@ -71,6 +72,7 @@ app.command(rich_help_panel=OPERATE)(control.resume)
 app.command(rich_help_panel=OPERATE)(control.flatten)
 app.command(rich_help_panel=LOOK)(control.status)
 app.command(rich_help_panel=LOOK)(sessions.logs)
+app.command(rich_help_panel=LOOK)(sql.sql)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(doctor.doctor)

@@ -1,6 +1,7 @@
 """`penstock status|halt|resume|flatten`: look at the running session and steer it."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -70,7 +71,9 @@ def halt(
         except CannotRun as error:
             Console(stderr=True).print(f"{error}; writing the kill file", markup=False)
     place.path.mkdir(parents=True, exist_ok=True)
-    place.kill_file.write_text(f"{reason}\n", encoding="utf-8")
+    place.kill_file.touch()
+    with contextlib.suppress(OSError):  # a full disk: that the file is there is what halts
+        place.kill_file.write_text(f"{reason}\n", encoding="utf-8")
     console().print(f"wrote {place.kill_file}: a session that runs here halts, one that starts too")
 
 

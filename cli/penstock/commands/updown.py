@@ -140,7 +140,8 @@ def _failed(log: Path, begin: int, code: int) -> CommandError:
     with log.open("rb") as opened:
         opened.seek(begin)
         lines = opened.read().decode(errors="replace").strip().splitlines()
-    said = [line for line in lines if line.startswith("error:")] or lines[-1:]
-    error = CommandError(said[0].removeprefix("error: ") if said else f"ended with exit code {code}")
+    at = next((at for at, line in enumerate(lines) if line.startswith("error:")), len(lines) - 1)
+    said = lines[at].removeprefix("error: ") if lines else f"ended with exit code {code}"
+    error = CommandError(said, hint="\n".join(lines[at + 1 :]))
     error.exit_code = code
     return error

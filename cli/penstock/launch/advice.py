@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from penstock_runtime.errors import RuntimeFailure
+
 RUNBOOK = "docs/runbooks/recovery.md"
 
 BY_KIND = {
@@ -29,6 +31,11 @@ OTHERWISE = f"see {RUNBOOK}; `penstock up` goes on with the session"
 def advice(file: Path, code: int) -> str:
     """What to do, from the log file of a service and the exit code of its last death."""
     return BY_KIND.get(_kind(file)) or BY_CODE.get(code, OTHERWISE)
+
+
+def advice_on(error: RuntimeFailure) -> str:
+    """What to do about an error that the launcher itself met."""
+    return BY_KIND.get(type(error).__name__, OTHERWISE)
 
 
 def _kind(file: Path) -> str:

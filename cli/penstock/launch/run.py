@@ -20,6 +20,7 @@ from penstock_runtime.witness import Witness, keep
 
 from penstock.config.document import dump
 from penstock.errors import CannotRun, Interrupted, ServiceHalted
+from penstock.launch.advice import advice_on
 from penstock.launch.commands import command
 from penstock.launch.disks import DiskWatch
 from penstock.launch.finish import write_report
@@ -102,9 +103,9 @@ class SessionRun:
             self._telling.phase = "reporting"
             return await write_report(self.plan, log, self.board)
         except Halt as error:
-            raise ServiceHalted(str(error)) from error
+            raise ServiceHalted(str(error), hint=advice_on(error)) from error
         except RuntimeFailure as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun(str(error), hint=advice_on(error)) from error
         finally:
             if log is not None:
                 await log.close()
@@ -238,6 +239,7 @@ class SessionRun:
             environment,
             self.plan.folder.logs,
             failures_max=None if name in PROJECTIONS else QUICK_FAILURES_MAX,
+            excused=lambda: self._notes.stop_trading,
             over=self._over if ends else self._is_over,
         )
 

@@ -37,6 +37,8 @@ class ServiceSpec:
     """File for what it writes to standard output and error."""
     failures_max: int | None = QUICK_FAILURES_MAX
     """Quick deaths in a row after which it is given up; None: never."""
+    excused: Callable[[], bool] = lambda: False
+    """Asked when it died soon: whether that does not count, because a server that it needs is away."""
     over: Callable[[], Awaitable[bool]] | None = None
     """Asked when it ended with code 0: whether the session is over. None: it is."""
 
@@ -120,7 +122,10 @@ class Service:
             if self._stopping or not await self._again(code):
                 self.ended = Ended(self.spec.name, code)
                 return
-            quick_failures = quick_failures + 1 if clock.time() - started < QUICK_S else 0
+            if clock.time() - started >= QUICK_S:
+                quick_failures = 0
+            elif not self.spec.excused():
+                quick_failures += 1
             if self.spec.failures_max is not None and quick_failures >= self.spec.failures_max:
                 self.ended = Ended(self.spec.name, code, gave_up=True)
                 return
@@ -190,9 +195,10 @@ def service_spec(
     logs: Path,
     *,
     failures_max: int | None = QUICK_FAILURES_MAX,
+    excused: Callable[[], bool] = lambda: False,
     over: Callable[[], Awaitable[bool]] | None = None,
 ) -> ServiceSpec:
     """The service that a module runs, with the environment of this process and what it is to know."""
     whole = {**os.environ, **environment, "PENSTOCK_LOG_FILE": str(logs / f"{name}.jsonl")}
     command = (sys.executable, "-m", module)
-    return ServiceSpec(name, command, whole, logs / f"{name}.out", failures_max, over)
+    return ServiceSpec(name, command, whole, logs / f"{name}.out", failures_max, excused, over)

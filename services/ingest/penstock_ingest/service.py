@@ -16,7 +16,7 @@ from penstock_contracts.market import Mark, RowQuarantined
 from penstock_kernel.counting import Counter
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime import edge, failpoints
-from penstock_runtime.errors import UnreadableHalt
+from penstock_runtime.errors import Unavailable, UnreadableHalt
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter, StreamLimits
@@ -391,13 +391,23 @@ class IngestService:
 
     async def _tick(self) -> None:
         stillness = edge.Stillness(self._writer)
+        halt: Command | None = None
         while True:
             await asyncio.sleep(edge.TICK_S)
             await stillness.look()
-            command = self._kill_file.look(time.time_ns())
-            if command is not None:
-                await self._log.publish_command(command)
+            halt = self._kill_file.look(time.time_ns()) or halt
+            if halt is not None and await self._stored(halt):
+                halt = None
             self._wake.set()
+
+    async def _stored(self, halt: Command) -> bool:
+        """Write the kill file's halt; False while the log cannot take it: then nothing trades anyway."""
+        try:
+            await self._log.publish_command(halt)
+        except Unavailable as error:
+            _log.warning("halt_not_stored", error=str(error))
+            return False
+        return True
 
     async def _watch_readers(self) -> None:
         """Say so when a reader falls too far behind; at 1x, where the market does not wait, trading halts."""

@@ -10,7 +10,7 @@ from penstock.main import app, run, with_resume_value
 
 COMMANDS = [
     "paper", "up", "down", "status", "logs", "restart", "halt", "resume", "flatten", "doctor", "validate",
-    "verify",
+    "verify", "sql",
 ]  # fmt: skip
 
 
