@@ -13,7 +13,7 @@ from penstock_ingest.config import IngestConfig
 from penstock_ingest.service import IngestService
 from penstock_kernel.stage import Stage
 from penstock_risk.config import RiskConfig
-from penstock_risk.stage import RiskStage
+from penstock_risk.guarded import risk_stage
 from penstock_runtime.drivers import ChainDriver
 from penstock_runtime.log import Log
 from penstock_runtime.service import StageService
@@ -29,7 +29,7 @@ def stages(settings: ServiceSettings) -> dict[str, Stage]:
     return {
         "features": FeaturesStage(settings.section("features", FeaturesConfig), session),
         "strategy": StrategyStage(settings.section("strategy", StrategyConfig), session),
-        "risk": RiskStage(settings.section("risk", RiskConfig), session),
+        "risk": risk_stage(settings.section("risk", RiskConfig), session),
         "execution": ExecutionStage(settings.section("execution", ExecutionConfig), session),
     }
 

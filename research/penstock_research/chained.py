@@ -16,6 +16,7 @@ from penstock_kernel.chain import Chain
 from penstock_kernel.fills_hash import fills_hash
 from penstock_kernel.session import SessionConfig
 from penstock_risk.config import RiskConfig
+from penstock_risk.guarded import GuardedRisk, risk_stage
 from penstock_risk.stage import RiskStage
 from penstock_strategy.config import StrategyConfig
 from penstock_strategy.stage import StrategyStage
@@ -55,7 +56,7 @@ class Stages:
     session: SessionConfig
     features: FeaturesStage
     strategy: StrategyStage
-    risk: RiskStage
+    risk: RiskStage | GuardedRisk
     execution: ExecutionStage
 
     @staticmethod
@@ -66,7 +67,7 @@ class Stages:
             session,
             FeaturesStage(_section(document, "features", FeaturesConfig), session),
             StrategyStage(_section(document, "strategy", StrategyConfig), session),
-            RiskStage(_section(document, "risk", RiskConfig), session),
+            risk_stage(_section(document, "risk", RiskConfig), session),
             ExecutionStage(_section(document, "execution", ExecutionConfig), session),
         )
 

@@ -73,7 +73,7 @@ def print_report(console: Console, report: FinalReport, folder: Path) -> None:
     table.add_row(
         "signals",
         f"approved {signals.approved}, refused {signals.refused}, no change {signals.no_change}, "
-        f"superseded {signals.superseded}",
+        f"superseded {signals.superseded}" + (f", shadow {signals.shadow}" if signals.shadow else ""),
     )
     table.add_row(
         "orders",
@@ -86,6 +86,13 @@ def print_report(console: Console, report: FinalReport, folder: Path) -> None:
             table.add_row("position", f"{position.strategy} {position.quantity} {position.instrument}")
     if all(not Decimal(each.quantity) for each in report.positions):
         table.add_row("position", "flat")
+    for each in report.shadow:
+        earned = Decimal(each.pnl_realized) - Decimal(each.fees)
+        table.add_row(
+            "shadow",
+            f"{each.strategy} {each.instrument}: {money(earned, signed=True)} {each.currency} after fees, "
+            f"{each.trades} trades, {each.trades_won} won, {each.fills} virtual fills",
+        )
     latency = report.latency_ms
     table.add_row(
         "tick to order", f"p50 {_ms(latency.tick_to_order_p50)}, p99 {_ms(latency.tick_to_order_p99)}"

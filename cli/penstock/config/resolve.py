@@ -159,7 +159,9 @@ def _strategies(
     choices = root.run.strategies
     if not loaded.is_set("run", "strategies") and not any(feed.bar_interval for feed in feeds):
         choices = (StrategyChoice(source="ma_cross", parameters=QUICK),)
-    share = (Decimal(1) / len(choices)).quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
+    # A shadow strategy has as much capital as the others, virtually: it takes none of theirs.
+    sharing = sum(each.mode == "trade" for each in choices) or len(choices)
+    share = (Decimal(1) / sharing).quantize(Decimal("1e-6"), rounding=ROUND_DOWN)
     specs: dict[str, StrategySpec] = {}
     for choice in choices:
         name = _name(choice, specs)
@@ -174,6 +176,9 @@ def _strategies(
             instruments=keys,
             interval=choice.interval or root.run.bar_interval or _interval(feeds, keys),
             capital_fraction=choice.capital_fraction or share,
+            mode=choice.mode,
+            shadow_cost_bps=choice.shadow_cost_bps,
+            guardrails=choice.guardrails,
         )
     return tuple(specs.values())
 

@@ -1,22 +1,23 @@
 """Strategies as they are named on the command line and in files.
 
-``name``, ``name:param=value,...``, ``file.py:Class`` or ``file.py:Class:param=value,...``. Four words are not
+``name``, ``name:param=value,...``, ``file.py:Class`` or ``file.py:Class:param=value,...``. Five words are not
 parameters of the strategy but of its place in the session: ``name`` (it must be unique; default: the
 strategy's own, numbered when it occurs again), ``instrument`` (several joined by ``+``), ``interval`` of its
-bars and ``capital_fraction``.
+bars, ``capital_fraction`` and ``mode``.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from penstock_contracts.types import InstrumentKey, Name, Positive
 from penstock_ingest.config import Duration
+from penstock_kernel.session import Guardrails
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from penstock.config.layers import parse_value
 from penstock.errors import ConfigError
 
-PLACE = ("name", "instrument", "interval", "capital_fraction")
+PLACE = ("name", "instrument", "interval", "capital_fraction", "mode")
 
 
 class StrategyChoice(BaseModel):
@@ -34,6 +35,14 @@ class StrategyChoice(BaseModel):
     capital_fraction: Positive | None = Field(
         default=None, le=Decimal(1), description="Its share of the capital; default: equal shares."
     )
+    mode: Literal["trade", "shadow"] = Field(
+        default="trade", description="shadow: traded in a virtual ledger only, never by execution."
+    )
+    shadow_cost_bps: Decimal = Field(
+        default=Decimal(2), ge=0, le=1_000,
+        description="Added to the price of virtual fills: half the spread and slippage, basis points.",
+    )  # fmt: skip
+    guardrails: Guardrails = Field(default=Guardrails(), description="Bounds of this strategy.")
 
     @model_validator(mode="before")
     @classmethod

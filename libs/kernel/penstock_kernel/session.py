@@ -2,13 +2,42 @@
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import Currency, Id, InstrumentKey, Name, Ns, Positive
 from pydantic import BaseModel, ConfigDict, Field
 
 from penstock_kernel.declarations import FeatureSpec
+
+
+class Guardrails(BaseModel):
+    """Bounds of one strategy. A signal to be flat always passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trades_per_day_max: int | None = Field(
+        default=None, ge=1, description="Round trips in one UTC day, those that are open included."
+    )
+    confidence_min: Decimal | None = Field(
+        default=None, ge=0, le=1, description="Least confidence of a signal to be long or short."
+    )
+    win_rate_min: Decimal | None = Field(
+        default=None, ge=0, le=1,
+        description="Least share of winning trades, fees included, among the last `win_rate_trades`; below "
+        "it nothing is opened until the next UTC day, when the count begins anew.",
+    )  # fmt: skip
+    win_rate_trades: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        description="Trades that judge the win rate; fewer do not.",
+    )
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is bounded."""
+        return not (self.trades_per_day_max is self.confidence_min is self.win_rate_min is None)
 
 
 class StrategySpec(BaseModel):
@@ -26,6 +55,11 @@ class StrategySpec(BaseModel):
     """Of the bars that it sees, ns."""
     capital_fraction: Positive = Decimal(1)
     """Its share of the account's capital."""
+    mode: Literal["trade", "shadow"] = "trade"
+    """`shadow`: what it wants is traded in a virtual ledger of its own and never reaches execution."""
+    shadow_cost_bps: Decimal = Field(default=Decimal(2), ge=0, le=1_000)
+    """Added to the price of its virtual fills: half the spread and slippage, basis points."""
+    guardrails: Guardrails = Guardrails()
 
 
 class SessionConfig(BaseModel):

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from penstock_contracts.base import Message
 from penstock_contracts.orders import (
     OrderApproved,
     PnlSampled,
     PositionChanged,
+    ShadowFilled,
     SignalRefused,
     SignalResolved,
 )
@@ -18,7 +20,7 @@ from penstock_contracts.signals import Note
 from penstock_contracts.types import OrderState, Outcome
 from penstock_contracts.venue import Fill, OrderChanged
 from penstock_kernel.fills_hash import canonical_decimal, fills_hash
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from penstock_research.report.statistics import Point
 
@@ -34,6 +36,12 @@ class SignalCounts(_Section):
     refused: int
     no_change: int
     superseded: int
+    shadow: int = 0
+    """Of shadow strategies: traded in a virtual ledger only. Left out where there are none."""
+
+    @model_serializer(mode="wrap")
+    def _without_shadow(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _unless_empty(written(self), "shadow")
 
 
 class OrderCounts(_Section):
@@ -53,6 +61,22 @@ class PositionReport(_Section):
     instrument: str
     quantity: str
     average_price: str | None
+
+
+class ShadowReport(_Section):
+    """The virtual ledger of a shadow strategy in one instrument, in its settlement currency."""
+
+    strategy: str
+    instrument: str
+    fills: int
+    trades: int
+    trades_won: int
+    quantity: str
+    """Zero where the session ended as it should."""
+    pnl_realized: str
+    """Without fees."""
+    fees: str
+    currency: str
 
 
 class LatencyReport(_Section):
@@ -88,9 +112,21 @@ class FinalReport(_Section):
     orders: OrderCounts
     fills: int
     positions: list[PositionReport]
+    shadow: list[ShadowReport] = []
+    """Left out where there are none."""
     errors: int
     latency_ms: LatencyReport
     fills_hash: str
+
+    @model_serializer(mode="wrap")
+    def _without_shadow(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _unless_empty(written(self), "shadow")
+
+
+def _unless_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    if not fields[name]:
+        del fields[name]
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +156,9 @@ class Tally:
 
     fills: list[Fill] = field(default_factory=list)
     positions: dict[tuple[str, str], PositionChanged] = field(default_factory=dict)
+    shadow: dict[tuple[str, str], ShadowFilled] = field(default_factory=dict)
+    """The last virtual fill of each shadow strategy and instrument, which carries its ledger."""
+    shadow_fills: Counter[tuple[str, str]] = field(default_factory=Counter)
     account: PnlSampled | None = None
     equity: list[Point] = field(default_factory=list)
     samples: list[PnlSampled] = field(default_factory=list)
@@ -149,6 +188,10 @@ class Tally:
                 self.refusals[message.rule] += 1
             case SignalResolved():
                 self.outcomes[message.outcome] += 1
+            case ShadowFilled():
+                key = (message.strategy, message.instrument)
+                self.shadow[key] = message
+                self.shadow_fills[key] += 1
             case PositionChanged():
                 self.positions[message.strategy, message.instrument] = message
             case PnlSampled() if message.strategy is None:
@@ -194,6 +237,7 @@ def final_report(facts: RunFacts, counted: Tally) -> FinalReport:
             refused=counted.outcomes[Outcome.REFUSED],
             no_change=counted.outcomes[Outcome.NO_CHANGE],
             superseded=counted.outcomes[Outcome.SUPERSEDED],
+            shadow=counted.outcomes[Outcome.SHADOW],
         ),
         orders=OrderCounts(
             approved=counted.approved_orders,
@@ -204,6 +248,7 @@ def final_report(facts: RunFacts, counted: Tally) -> FinalReport:
         ),
         fills=len(counted.fills),
         positions=[_position(each) for _, each in sorted(counted.positions.items())],
+        shadow=[_shadow(each, counted.shadow_fills[key]) for key, each in sorted(counted.shadow.items())],
         errors=counted.strategy_errors + facts.service_errors,
         latency_ms=LatencyReport(
             tick_to_order_p50=facts.tick_to_order_p50_ms, tick_to_order_p99=facts.tick_to_order_p99_ms
@@ -224,6 +269,20 @@ def _position(changed: PositionChanged) -> PositionReport:
         instrument=changed.instrument,
         quantity=canonical_decimal(changed.quantity),
         average_price=_text(changed.average_price),
+    )
+
+
+def _shadow(last: ShadowFilled, fills: int) -> ShadowReport:
+    return ShadowReport(
+        strategy=last.strategy,
+        instrument=last.instrument,
+        fills=fills,
+        trades=last.trades,
+        trades_won=last.trades_won,
+        quantity=canonical_decimal(last.position),
+        pnl_realized=canonical_decimal(last.pnl_realized),
+        fees=canonical_decimal(last.fees),
+        currency=last.currency,
     )
 
 

@@ -5,12 +5,12 @@ from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.shell import run_service
 
 from penstock_risk.config import RiskConfig
-from penstock_risk.stage import RiskStage
+from penstock_risk.guarded import risk_stage
 
 
 def build(settings: ServiceSettings) -> StageDriver:
     """The stage under its configuration."""
-    return StageDriver("risk", RiskStage(settings.section("risk", RiskConfig), settings.session))
+    return StageDriver("risk", risk_stage(settings.section("risk", RiskConfig), settings.session))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,15 @@ class RiskStage:
         take_prices(self._account, prices, lambda ts: outputs.extend(self._stop(ts)))
         return outputs
 
+    @property
+    def desk(self) -> Desk:
+        """Its books, instruments and caps: for what stands before its door."""
+        return self._desk
+
+    def settle(self) -> list[Message]:
+        """Evaluate the last mark before something is decided that is not handed to `process`."""
+        return self._settle() if self._state.account.dirty else []
+
     def _settle(self) -> list[Message]:
         """Evaluate the last mark, now that all its prices are there."""
         if self._state.account.dirty and self._account.settle():

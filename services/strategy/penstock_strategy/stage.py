@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.base import Message
@@ -9,9 +10,15 @@ from penstock_contracts.control import Command
 from penstock_contracts.features import FeatureBars, FeatureRows
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import Gap, InstrumentDefined, InstrumentStatus
-from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved, TradingStateChanged
+from penstock_contracts.orders import (
+    OrderApproved,
+    ShadowFilled,
+    SignalRefused,
+    SignalResolved,
+    TradingStateChanged,
+)
 from penstock_contracts.signals import Note
-from penstock_contracts.types import NEVER, TradingState
+from penstock_contracts.types import NEVER, Liquidity, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.grid import grid_after
 from penstock_kernel.money import from_scaled
@@ -285,6 +292,9 @@ def _tell(host: StrategyHost, message: Message) -> list[Message]:
         return []
     event = "on_order"
     callback: Callable[..., Intents] = strategy.on_order
+    if kind is ShadowFilled:
+        message = _as_fill(message)
+        kind = Fill
     if kind is Fill:
         book.fill(message, host.context.definitions.get(message.instrument))
         event, callback = "on_fill", strategy.on_fill
@@ -301,6 +311,28 @@ def _tell(host: StrategyHost, message: Message) -> list[Message]:
     if host.state.failed:
         return []
     return host.call(event, callback, message) or []
+
+
+def _as_fill(filled: ShadowFilled) -> Fill:
+    """A virtual fill as the strategy that it belongs to sees it: like any other."""
+    return Fill(
+        fill_id=filled.fill_id,
+        order_id=filled.signal_id,
+        order_ordinal=filled.ordinal,
+        strategy=filled.strategy,
+        instrument=filled.instrument,
+        venue=filled.instrument.rpartition(".")[2],
+        number=1,
+        ts=filled.ts,
+        ts_known=filled.ts,
+        side=filled.side,
+        price=filled.price,
+        quantity=filled.quantity,
+        fee=filled.fee,
+        fee_currency=filled.currency,
+        liquidity=Liquidity.TAKER,
+        quantity_left=Decimal(0),
+    )
 
 
 def _series(message: FeatureBars | FeatureRows) -> tuple[str, int | str]:

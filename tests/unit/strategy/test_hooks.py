@@ -1,10 +1,11 @@
 """What strategies are told beside data and orders, and how one is asked to close its positions."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from penstock_contracts.market import Gap, InstrumentStatus
-from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.orders import ShadowFilled, TradingStateChanged
 from penstock_contracts.types import MarketStatus, Side, TradingState
 from support.features import BTC, ETH, START
 from support.strategy import approved, bars, brief, command, fill, mark, notes, signals, spec, stage, written
@@ -98,3 +99,23 @@ def test_how_positions_are_closed_is_its_own(tmp_path: Path) -> None:
     order.arguments["positions"] = "close"
     (flat,) = signals(running.end_interval(mark(2, commands=(order,))))
     assert str(flat.style.limit_price) == "1.5"
+
+
+def test_a_virtual_fill_is_told_like_any_other_and_moves_its_own_book(tmp_path: Path) -> None:
+    source = written(
+        tmp_path,
+        "class Mine(Strategy[Parameters, NoState]):\n"
+        "    def declare(self): return Needs(bars=self.bars())\n"
+        "    def on_bar(self, bar): return self.long(bar.instrument, quantity=1)\n"
+        "    def on_fill(self, fill):\n"
+        "        return self.note(f'{fill.quantity} {self.position(fill.instrument)}')\n",
+    )
+    running = stage(spec(source))
+    (long,) = signals(running.process(bars([100])))
+    filled = ShadowFilled(
+        fill_id="v-1", signal_id=long.signal_id, ordinal=1, strategy="one", instrument=BTC, ts=START + 7,
+        side=Side.SELL, quantity=Decimal(2), price=Decimal(3), fee=Decimal(0), position=Decimal(-2),
+        average_price=Decimal(3), currency="USDT", pnl_realized=Decimal(0), fees=Decimal(0), trades=0,
+        trades_won=0,
+    )  # fmt: skip
+    assert [each.text for each in notes(running.process(filled))] == ["2 -2"]
