@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from nats.errors import NoServersError, OutboundBufferLimitError
 from nats.errors import TimeoutError as NatsTimeout
+from nats.js.errors import NotFoundError
 
 Sink = Callable[[str, str, bytes, bytes], None]
 
@@ -211,6 +212,13 @@ class JetStream:
         """Forget it."""
         self._reachable()
         self._client.deliveries.pop(name, None)
+
+    async def get_msg(self, stream: str, sequence: int) -> Any:
+        """A message by its sequence; nothing here has an age."""
+        self._reachable()
+        if not 1 <= sequence <= len(self._server.log):
+            raise NotFoundError
+        return SimpleNamespace(seq=sequence, time=None)
 
     async def get_last_msg(self, stream: str, subject: str) -> Any:
         """The last message of a subject."""
