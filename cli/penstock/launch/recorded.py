@@ -12,12 +12,13 @@ from penstock_contracts.control import Session
 from penstock_contracts.errors import UnreadableMessage
 from penstock_kernel.topology import PRODUCER_OF
 from penstock_research.verify import Recorded
-from penstock_runtime.embedded import EmbeddedNats, EmbeddedServerError
+from penstock_runtime.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServerError
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log, LogReader
+from penstock_runtime.store.archive import DatabasePast
 
 from penstock.errors import CannotRun, CommandError
-from penstock.launch.paths import DataDir, SessionFolder
+from penstock.launch.paths import DataDir, Running, SessionFolder
 from penstock.launch.servers import STORE_BYTES
 
 CHUNK = 1000
@@ -45,13 +46,15 @@ def partition_of(folder: SessionFolder) -> int:
 async def session_log_of(folder: SessionFolder, partition: int) -> AsyncIterator[Log]:
     """The log of a session, running or not.
 
-    Where no server runs on its folder one is started for the time, and nothing is written to the log; what
-    is older than the log keeps goes, as it would at any start. CannotRun when the log cannot be reached,
-    CommandError when there is none.
+    Where no server runs on its folder one is started for the time, and nothing is written to the log. What
+    has left it is read from the archive in the database, which is started too where that is so. CannotRun
+    when the log cannot be reached, CommandError when there is none.
     """
-    running = DataDir(folder.path.parent.parent).running()
+    data_dir = DataDir(folder.path.parent.parent)
+    running = data_dir.running()
     if running is not None and running.session_id == folder.session_id:
         async with _connected(running.nats_url, partition) as log:
+            log.past = DatabasePast(lambda: running.postgres_url)
             yield log
         return
     server = EmbeddedNats(folder.path, file_store_bytes=STORE_BYTES)
@@ -62,10 +65,32 @@ async def session_log_of(folder: SessionFolder, partition: int) -> AsyncIterator
     except EmbeddedServerError as error:
         raise CannotRun(str(error)) from error
     try:
-        async with _connected(server.url, partition) as log:
+        async with _connected(server.url, partition) as log, _past_of(data_dir, running, log) as past:
+            log.past = past
             yield log
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def _past_of(
+    data_dir: DataDir, running: Running | None, log: Log
+) -> AsyncIterator[DatabasePast | None]:
+    """The archive, where the log no longer begins at its beginning."""
+    if not await log.begins_later():
+        yield None
+    elif running is not None:  # another session has the database
+        yield DatabasePast(lambda: running.postgres_url)
+    else:
+        database = EmbeddedPostgres(data_dir.postgres)
+        try:
+            await database.start()
+        except EmbeddedServerError as error:
+            raise CannotRun(str(error)) from error
+        try:
+            yield DatabasePast(lambda: database.url)
+        finally:
+            await database.stop()
 
 
 @asynccontextmanager

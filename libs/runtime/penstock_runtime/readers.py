@@ -18,9 +18,9 @@ _log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
 SHARE_MAX = 0.5
-SHARE_CALM = 0.25
+SHARE_CALM = 0.4
 """Below this share the next time of being behind counts as another one."""
-_SAMPLE_EVERY = 128
+_SAMPLE_EVERY = 32
 """Log sequences between two marks whose place is remembered."""
 
 
@@ -35,9 +35,13 @@ class Readers:
         self._places: dict[str, int] = {}
         self._kept: Kept | None = None
         self._told = False
+        self._heard = False
+        """Whether the recorder has said where it is."""
 
     def begin(self, sequence: int) -> None:
-        """Recorder and archive count from here until they say where they are."""
+        """Until they say where they are, recorder and archive count from here for a halt. A replay is held
+        back meanwhile when the log is half full: they may be anywhere.
+        """
         for who in ("recorder", "archive"):
             self._places.setdefault(who, sequence)
 
@@ -48,6 +52,7 @@ class Readers:
 
     def recorded(self, sequence: int, archived: int | None) -> None:
         """What the recorder says."""
+        self._heard = True
         self._places["recorder"] = sequence
         self._places["archive"] = sequence if archived is None else archived
 
@@ -56,16 +61,22 @@ class Readers:
         while len(self._marks) > 1 and self._marks[1][0] <= ts:
             self._marks.popleft()
         if self._marks and self._marks[0][0] <= ts:
-            self._places["stages"] = self._marks[0][1]
+            self.settled(self._marks[0][1])
         elif self._marks:
             self._places.setdefault("stages", self._marks[0][1] - 1)
+
+    def settled(self, sequence: int) -> None:
+        """Every stage has answered everything; the log was read up to here by then."""
+        self._places["stages"] = max(self._places.get("stages", 0), sequence)
 
     def holds(self, last: int) -> bool:
         """Whether the log, which ends at `last` by now, should not grow before somebody has caught up."""
         kept = self._kept
-        return kept is not None and any(
-            kept.share_of_bytes(place, last) > SHARE_MAX for place in self._places.values()
-        )
+        if kept is None:
+            return False
+        if not self._heard and kept.share_of_bytes(kept.first - 1, last) > SHARE_MAX:
+            return True
+        return any(kept.share_of_bytes(place, last) > SHARE_MAX for place in self._places.values())
 
     async def look(self, slowest: Callable[[], str]) -> str:
         """Ask the log; says who is too far behind, once each time. `slowest` names the stage."""

@@ -115,6 +115,7 @@ class IngestService:
             self._fold()
             await self._own.wait(0.05)
         self._readers.begin(self._own.sequence)
+        await self._readers.look(str)  # before the first release: a small log is full in a moment
         epoch = await self._claim(self._own)
         if self._last is not None or self._released_after:
             self._schedule.resume(self._last, self._released_after)
@@ -239,6 +240,8 @@ class IngestService:
         self._readers.answered(finished)
         while self._unfinished and self._unfinished[0] <= finished:
             self._unfinished.popleft()
+        if not self._unfinished and self._own is not None:
+            self._readers.settled(self._own.sequence)
         self._wake.set()
 
     def _finished(self) -> int:
@@ -417,11 +420,13 @@ class IngestService:
             behind = await self._readers.look(lambda: min(STAGES, key=self._done_ts))
             if not behind:
                 continue
+            if speed is None or speed > 1:
+                _log.info("held_back", who=behind)
+                continue
             _log.error("reader_behind", who=behind)
             self.health.errors += 1
             self.health.error = behind
-            if speed is not None and speed <= 1:
-                await self._log.publish_command(_halt(behind))
+            await self._log.publish_command(_halt(behind))
 
     def _done_ts(self, stage: str) -> int:
         return self._done[stage].ts if stage in self._done else 0

@@ -141,7 +141,7 @@ async def test_the_archive_of_another_log_is_not_taken_for_this_ones(
     again = await _written(log, 20)
     await log.js.purge_stream(log.stream, seq=again // 2)
     reader = await log.reader(("md",))
-    with pytest.raises(LogAgedOut, match="what lies between is lost"):
+    with pytest.raises(LogAgedOut, match="aged out and is not archived"):
         await _read(reader, again)
 
 

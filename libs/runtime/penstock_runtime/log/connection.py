@@ -206,6 +206,13 @@ class Log:
         """The log's end."""
         return (await self.js.stream_info(self.stream)).state.last_seq
 
+    async def begins_later(self) -> bool:
+        """Whether the log's first messages have left it."""
+        try:
+            return (await self.js.stream_info(self.stream)).state.first_seq > 1
+        except NotFoundError:
+            return False
+
     async def write_session(self, session: Session) -> int:
         """Write a session's genesis or end; returns its log sequence."""
         return await self._store(session_subject(self.partition, session.phase), session, session.session_id)

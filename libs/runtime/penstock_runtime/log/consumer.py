@@ -336,7 +336,7 @@ class OrderedConsumer:
             if not messages:
                 raise LogAgedOut(
                     f"{self._stream} begins at {info.state.first_seq}, and what is known from before ends at "
-                    f"{self._recalled}: what lies between is lost"
+                    f"{self._recalled}: what lies between aged out and is not archived"
                 )
             self._take_in(messages)
         except Halt as error:

@@ -23,6 +23,7 @@ from penstock_runtime.store.pool import is_lost
 _log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
+BUSY_S = 0.05
 SHARE_BEGIN = 0.25
 SHARE_PRESSING = 0.375
 """From here on also a short run is written."""
@@ -45,20 +46,21 @@ class Archiver:
         """What is missing for ever."""
 
     async def run(self) -> None:
-        """Look every second, until cancelled."""
+        """Look every second, sooner while there is something to do, until cancelled."""
         while True:
+            busy = False
             try:
-                await self.look()
+                busy = await self.look()
             except (NatsError, APIError, TimeoutError, Unavailable, LogAgedOut) as error:
                 _log.warning("archive_waits", error=str(error) or type(error).__name__)
             except Exception as error:
                 if not is_lost(error):
                     raise
                 _log.warning("archive_waits", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(BUSY_S if busy else LOOK_S)
 
-    async def look(self) -> None:
-        """Archive what is due."""
+    async def look(self) -> bool:
+        """Archive what is due; False when nothing was."""
         info = await self._log.js.stream_info(self._log.stream)
         kept, stream = Kept.of(info, self._age_max_s), identity(info)
         last = await self._archive.last(stream) or 0
@@ -69,9 +71,11 @@ class Archiver:
         age_s = await age_of(self._log, self.place + 1)
         until = kept.due(self.place, age_s, SHARE_BEGIN)
         pressing = kept.due(self.place, age_s, SHARE_PRESSING) > self.place
-        if until - self.place >= RUN_MESSAGES_MIN or pressing:
+        due = until - self.place >= RUN_MESSAGES_MIN or pressing
+        if due:
             await self.archive(stream, until)
         await self._discard(kept)
+        return due
 
     async def _discard(self, kept: Kept) -> None:
         """Remove from the log what is archived and too old."""
