@@ -116,18 +116,22 @@ async def two_gateways(stand: Stand, rounds: int) -> None:
 
 
 async def _batches(stand: Stand, rounds: int, misdeed: Misdeed, end: str, reached: int) -> None:
-    for first in range(0, rounds, BATCH):
-        count = min(BATCH, rounds - first)
-        stand.venue.misdeeds.extend([misdeed] * count)
+    struck = 0
+    stand.venue.every_submission = misdeed
+    while struck < rounds:
+        service = stand.service
+        assert service is not None
+        await stand.until(lambda service=service: not service.requests.line.backing_off, "quiet")
+        count = min(BATCH, rounds - struck)
         keys = [stand.approve(quantity=Decimal(1 + number % 7)) for number in range(count)]
         await stand.ended(*keys)
         for key in keys:
             told = stand.of(key)
-            if told == ["rejected"]:  # kept back while the venue was left alone: nothing was at stake
+            if told == ["rejected"]:  # kept back, for the venue was being left alone: this one does not count
                 continue
+            struck += 1
             _must(told[-1] == end, f"{key}: {told}, not {end}")
             _must(stand.venue.received[key] == reached, f"{key} reached it {stand.venue.received[key]} times")
-        stand.venue.misdeeds.clear()
 
 
 async def answer_lost(stand: Stand, rounds: int) -> None:

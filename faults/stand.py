@@ -37,7 +37,6 @@ GRID = 20_000_000
 LIVE = LiveConfig(
     gateway="fake-venue-for-tests",
     silence_s_max=3.0,
-    request_timeout_s=0.2,
     lost_after_s=0.3,
     requests_per_second_max=10_000,
     backoff_s_max=0.2,

@@ -75,6 +75,8 @@ class FakeVenue:
         self._tasks: set[asyncio.Task[None]] = set()
         self.misdeeds: deque[Misdeed | None] = deque()
         """Of the next submissions and cancels, in order, before the manner decides."""
+        self.every_submission: Misdeed | None = None
+        """Of all submissions, before either."""
         self.fates: deque[Fate] = deque()
         """Of the next orders, likewise."""
         self.orders: dict[str, Resting] = {}

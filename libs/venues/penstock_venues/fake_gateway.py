@@ -25,7 +25,7 @@ class FakeGateway:
 
     async def submit(self, order: NewOrder) -> VenueOrder:
         """See the port."""
-        misdeed = await self._send(self._at.next_misdeed())
+        misdeed = await self._send(self._at.every_submission or self._at.next_misdeed())
         if misdeed is Misdeed.REFUSED:
             raise Refused("insufficient balance")
         if misdeed is Misdeed.ARRIVES_LATE:
