@@ -1,6 +1,7 @@
 """Bytes of a file to a frame of raw columns: text from CSV, typed from Parquet and from JSON lines."""
 
 import re
+import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from penstock_ingest.errors import FileError, FileMissing
 from penstock_ingest.files.lines import ROW, book_lines
 
+_DAMAGE = (
+    BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+    OverflowError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 _SEPARATORS = ",;\t|"
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
 
@@ -63,8 +69,10 @@ def _unzip(file: Path, data: bytes) -> bytes:
             if len(members) != 1:
                 raise FileError(file, f"an archive of {len(members)} files", "give an archive of one file")
             return archive.read(members[0])
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FileError(file, f"damaged archive ({error})", "fetch the file again") from None
+    except _DAMAGE as error:
+        raise FileError(
+            file, f"damaged archive ({str(error) or type(error).__name__})", "fetch the file again"
+        ) from None
 
 
 def _gunzip(file: Path, data: bytes) -> bytes:
