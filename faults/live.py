@@ -101,8 +101,11 @@ async def two_gateways(stand: Stand, rounds: int) -> None:
         first.requests.line.turn = slow  # type: ignore[method-assign]
         key = stand.approve()
         await asyncio.wait_for(paused.wait(), 10)
+        awake, first._turn = first._turn, lambda: None  # type: ignore[method-assign]  # it hears nothing either
         await stand.start()
         go.set()
+        await stand.until(lambda first=first: not first.requests.sending, "the first gateway's last step")
+        first._turn = awake  # type: ignore[method-assign]
         results = await asyncio.gather(task, return_exceptions=True)
         _must(isinstance(results[0], Superseded), f"the first gateway ended with {results[0]!r}")
         await stand.ended(key)
@@ -135,7 +138,9 @@ async def _batches(stand: Stand, rounds: int, misdeed: Misdeed, end: str, reache
 
 
 async def answer_lost(stand: Stand, rounds: int) -> None:
-    """The venue has it and the answer never comes: adopted, and filled once."""
+    """The venue has it, and neither answer nor event comes: asked after, adopted, and filled once."""
+    assert stand.gateway is not None
+    stand.gateway.deaf = True
     await _batches(stand, rounds, Misdeed.ANSWER_LOST, "fill", 1)
 
 

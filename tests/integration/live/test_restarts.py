@@ -82,8 +82,11 @@ async def test_a_paused_gateway_wakes_up_sends_nothing_and_stops(stand: Stand) -
     first.requests.line.turn = slow  # type: ignore[method-assign]
     key = stand.approve()
     await paused.wait()
+    awake, first._turn = first._turn, lambda: None  # type: ignore[method-assign]  # it hears nothing either
     await stand.start()
     go.set()
+    await stand.until(lambda: not first.requests.sending, "its last step")
+    first._turn = awake  # type: ignore[method-assign]
     with pytest.raises(Superseded, match="another execution claimed the venue"):
         await first_task
     await stand.ended(key)
