@@ -9,7 +9,7 @@ RUNBOOK = "docs/runbooks/recovery.md"
 
 BY_KIND = {
     "LogLost": f"bring the log's directory back as it was, then `penstock up` ({RUNBOOK}, The log was lost)",
-    "LogAgedOut": "what it must read first is no longer kept: `penstock up --fresh` starts a new session",
+    "LogAgedOut": f"neither log nor archive has what it must read first ({RUNBOOK}, The log begins later)",
     "LogHole": "see that the named producer runs and what its log says; `penstock up` reads on",
     "OutputDiffers": "one code and one configuration at a time: `penstock verify` shows the first difference",
     "UnreadableHalt": (

@@ -167,3 +167,31 @@ async def test_services_without_snapshots_rebuild_what_they_were_though_the_log_
     assert found == expected(60)
     for service in again.values():
         await service.kill()
+
+
+async def test_a_reader_that_was_held_back_while_the_log_moved_on_misses_nothing(
+    connect: Connect, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock_runtime.log.consumer._BACKLOG_MAX", 100)
+    monkeypatch.setattr("penstock_runtime.log.consumer._STALL_S", 0.1)
+    log = await connect()
+    await new_session(log)
+    wake = asyncio.Event()
+    consumer = await log.consumer(["p0.feat.>"], wake.set)
+    await consumer.start(1, "")
+    large = bytes(200_000)
+    for _ in range(500):
+        await log.js.publish("p0.feat.v1.row._._", large)
+    held_back = await log.last_sequence() - 1 - consumer.waiting
+    assert held_back > 100, "the server was not held back: there is nothing to test"
+    await age_out(log, postgres_url, await log.last_sequence() - 20)
+    found: list[int] = []
+    async with asyncio.timeout(30):
+        while len(found) < 500:
+            raw = consumer.take()
+            if raw is not None:
+                found.append(raw[0])
+                continue
+            wake.clear()
+            await wake.wait()
+    assert found == list(range(2, 502))
