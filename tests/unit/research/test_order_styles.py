@@ -1,0 +1,69 @@
+"""Brackets, stops and trailing stops on recorded bars, quotes, books and trades: the same fills every way."""
+
+import re
+from pathlib import Path
+
+import pytest
+from penstock_kernel.fills_hash import fills_hash
+from penstock_research.chained import run_chained
+from support.cli import resolved
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "strategies.md"
+SCALP = '''
+from penstock_strategy import *
+
+
+class Scalp(Strategy[Parameters, NoState]):
+    """In turn a bracket at market, a limit with a trailing stop, and a stop that expires."""
+
+    def declare(self) -> Needs:
+        return Needs(bars=self.bars())
+
+    def on_bar(self, bar: Bar) -> Intents:
+        number, price = bar.ts // self.interval, bar.close
+        if self.position(bar.instrument):
+            return self.flat(bar.instrument) if number % 5 == 0 else None
+        sign = 1 if number % 2 else -1
+        style = (
+            market(stop_loss=price * (1 - sign * 5e-4), take_profit=price * (1 + sign * 3e-4)),
+            limit(price * (1 - sign * 2e-4), trail=price * 1e-3),
+            stop(price * (1 + sign * 1e-4), time_in_force=TimeInForce.GTD, expire_at=bar.ts + self.interval),
+        )[number % 3]
+        return (self.long if sign > 0 else self.short)(bar.instrument, fraction=0.2, style=style)
+'''
+
+
+def fills_of(file: Path, strategy: str, *settings: str) -> tuple[int, str]:
+    """Number and hash of the fills; every output must be the same by runs and by single intervals."""
+    strategies = f'run.strategies=["{strategy}"]'
+    document = resolved(f"replay:{file}", strategies, *settings, profile="open").document
+    runs, single = run_chained(document), run_chained(document, runs=False)
+    assert runs.outputs == single.outputs
+    return len(runs.fills), fills_hash(runs.fills)[:16]
+
+
+def test_the_guides_bracket_on_a_day_of_bars(shared_data: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (text,) = (block for block in blocks if "class Pullback(" in block)
+    (tmp_path / "pullback.py").write_text(text)
+    file = shared_data / "bars" / "btc-perp-1m-2022-01.csv.gz"
+    assert fills_of(file, f"{tmp_path}/pullback.py:Pullback", "ingest.duration=1d") == (
+        66,
+        "3010ad30a763b452",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "interval", "expected"),
+    [
+        ("quotes/btc-usdt-2021-01-08.parquet", "1s", (90, "ed75d96e634e9d27")),
+        ("books/xrp-usdt-ob500.zip", "100ms", (28, "4c488ecd071b5f5a")),
+        ("trades/btc-usdt-2021-01-08.parquet", "1s", (546, "6e930105eb975e5e")),
+    ],
+)
+def test_every_style_on_recorded_data(
+    shared_data: Path, tmp_path: Path, name: str, interval: str, expected: tuple[int, str]
+) -> None:
+    (tmp_path / "scalp.py").write_text(SCALP)
+    source = f"{tmp_path}/scalp.py:Scalp:interval={interval}"
+    assert fills_of(shared_data / name, source, "ingest.duration=5m") == expected
