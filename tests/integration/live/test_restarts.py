@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from penstock_contracts.orders import OrderApproved
+from penstock_contracts.subjects import SUBMISSIONS
 from penstock_contracts.venue import OrderChanged
 from penstock_runtime.errors import Halt, Superseded
 from penstock_runtime.submissions import Submission, Submissions
@@ -110,6 +111,28 @@ async def test_what_contradicts_itself_halts_after_cancelling_what_works(stand: 
         await stand.task
     assert stand.venue.orders[keys[1]].standing.over
     stand.task = None
+
+
+async def test_without_room_for_submissions_it_halts_says_so_and_sends_nothing(stand: Stand) -> None:
+    stand.venue.fates.append(RESTS)
+    await stand.start()
+    works = stand.approve()
+    await stand.until(lambda: stand.of(works) == ["submitted", "accepted"], "accepted")
+    await stand.log.js.update_stream(
+        name=SUBMISSIONS, **{**(await submissions_config(stand)), "max_bytes": 1}
+    )
+    key = stand.approve()
+    assert stand.task is not None
+    with pytest.raises(Halt, match="SUBMISSIONS takes no more: maximum bytes exceeded"):
+        await stand.task
+    stand.task = None
+    assert stand.venue.received[key] == 0
+    assert stand.venue.orders[works].standing.over
+
+
+async def submissions_config(stand: Stand) -> dict[str, object]:
+    config = (await stand.log.js.stream_info(SUBMISSIONS)).config
+    return {name: value for name, value in vars(config).items() if name != "name" and value is not None}
 
 
 async def test_a_drain_leaves_orders_at_the_venue_and_confirms_what_was_told(stand: Stand) -> None:
