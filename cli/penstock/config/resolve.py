@@ -27,6 +27,7 @@ from penstock_strategy.declarations import declarations
 from penstock_strategy.errors import StrategyLoadError
 
 from penstock.config.explain import near
+from penstock.config.features import feature_sets
 from penstock.config.load import Loaded
 from penstock.config.root import RootConfig, parse_capital
 from penstock.config.strategies import StrategyChoice, default_name
@@ -69,6 +70,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
     instruments = instruments_of(feeds)
     capital, currency = _account(loaded, instruments)
     specs = _strategies(loaded, feeds, instruments)
+    keys = tuple(each.instrument for each in instruments)
     session = SessionConfig(
         session_id=session_id,
         currency=currency,
@@ -80,6 +82,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         quoted=quoted_of(feeds),
         realtime=realtime,
         regime=root.run.regime.feature(),
+        feature_sets=feature_sets(root.features.sets, keys, root.run.bar_interval or _interval(feeds, keys)),
     )
     try:
         features = FeaturesConfig.of(*declarations(session))

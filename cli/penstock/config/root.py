@@ -15,6 +15,7 @@ from penstock_runtime.log import StreamLimits
 from penstock_strategy.config import StrategyConfig
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from penstock.config.features import FeaturesSection
 from penstock.config.strategies import StrategyChoice
 
 VERSION = 1
@@ -91,13 +92,14 @@ class RunConfig(BaseModel):
 
 
 class RootConfig(BaseModel):
-    """A configuration file. `features` has no section: it is composed of what the strategies declare."""
+    """A configuration file. What features computes is composed of its sets and what strategies declare."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = Field(default=1, description="Of this layout.")
     run: RunConfig = RunConfig()
     ingest: IngestConfig = IngestConfig()
+    features: FeaturesSection = FeaturesSection()
     strategy: StrategyConfig = StrategyConfig()
     risk: RiskConfig = RiskConfig()
     execution: ExecutionConfig = ExecutionConfig()

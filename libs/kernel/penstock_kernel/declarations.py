@@ -43,6 +43,24 @@ class BarSpec(BaseModel):
     features: tuple[FeatureSpec, ...] = ()
 
 
+class FeatureSetSpec(BaseModel):
+    """A named, versioned set of features on bars, computed whether a strategy asks for it or not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    version: int
+    instruments: tuple[InstrumentKey, ...]
+    interval: Ns
+    features: tuple[FeatureSpec, ...]
+
+    @property
+    def digest(self) -> str:
+        """Identity of what it computes: its version and features, wherever they are computed."""
+        parts = [each.model_dump_json(exclude_none=True) for each in self.features]
+        return make_id("set", self.name, self.version, *parts)
+
+
 class RowSpec(BaseModel):
     """A feature row on every trade or quote of an instrument."""
 

@@ -8,7 +8,7 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import Currency, Id, InstrumentKey, Name, Ns, Positive
 from pydantic import BaseModel, ConfigDict, Field
 
-from penstock_kernel.declarations import FeatureSpec
+from penstock_kernel.declarations import FeatureSetSpec, FeatureSpec
 
 
 class Guardrails(BaseModel):
@@ -37,7 +37,8 @@ class Guardrails(BaseModel):
     @property
     def any(self) -> bool:
         """Whether anything is bounded."""
-        return not (self.trades_per_day_max is self.confidence_min is self.win_rate_min is None)
+        bounds = (self.trades_per_day_max, self.confidence_min, self.win_rate_min)
+        return any(each is not None for each in bounds)
 
 
 class StrategySpec(BaseModel):
@@ -82,6 +83,7 @@ class SessionConfig(BaseModel):
     realtime: bool = True
     """Wall-clock speed: event time is the time of receipt."""
     partition: int = Field(default=0, ge=0)
+    feature_sets: tuple[FeatureSetSpec, ...] = ()
     regime: FeatureSpec | None = None
     """Computed on the shortest bars of each strategy, and said with its signals; None: signals have none."""
 

@@ -13,8 +13,8 @@ class Context:
     """One strategy's surroundings: its instruments, its capital, the event time and its own book."""
 
     __slots__ = (
-        "at", "book", "capital", "cold", "currency", "definitions", "instruments", "interval", "name",
-        "prices", "regime_column", "regimes", "row",
+        "at", "book", "capital", "cold", "currency", "definitions", "feature_sets", "instruments",
+        "interval", "name", "prices", "regime_column", "regimes", "row",
     )  # fmt: skip
 
     def __init__(self, spec: StrategySpec, session: SessionConfig) -> None:
@@ -35,6 +35,7 @@ class Context:
         """Instrument -> bars until its signals pass; those that are warm are not in it."""
         self.prices: dict[str, Decimal] = {}
         """Last price seen of each instrument, that of the current row apart."""
+        self.feature_sets = {each.name: each for each in session.feature_sets}
         self.regime_column = session.regime.column if session.regime is not None else ""
         self.regimes: dict[str, str] = {}
         """Regime of each instrument as of its last bar, that of the current row apart."""

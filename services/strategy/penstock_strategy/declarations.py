@@ -18,6 +18,9 @@ def declarations(session: SessionConfig) -> tuple[tuple[BarSpec, ...], tuple[Row
     """
     bars: dict[tuple[str, int], dict[str, FeatureSpec]] = {}
     rows: dict[tuple[str, str], dict[str, FeatureSpec]] = {}
+    for each_set in session.feature_sets:
+        for instrument in each_set.instruments:
+            bars.setdefault((instrument, each_set.interval), {}).update(_by_column(each_set.features))
     for spec in session.strategies:
         loaded = load(spec)
         needs = loaded.declared(loaded.build(Context(spec, session)))

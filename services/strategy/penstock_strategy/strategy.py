@@ -210,6 +210,17 @@ class Strategy(Generic[P, S]):
             for key in ((of,) if of is not None else self.instruments)
         )
 
+    def feature_set(self, name: str) -> dict[str, Feature]:
+        """The features of a set of the configuration, for `self.bars(**self.feature_set("trend"))`.
+
+        ValueError when the session has no such set.
+        """
+        found = self.context.feature_sets.get(name)
+        if found is None:
+            there = ", ".join(self.context.feature_sets) or "none"
+            raise ValueError(f"the session has no feature set {name!r}; it has {there}")
+        return {each.name: Feature(each.function, each.parameters, each.other) for each in found.features}
+
     def trades(self, **features: Feature) -> tuple[RowSpec, ...]:
         """A row on every trade of all its instruments."""
         return tuple(
