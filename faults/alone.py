@@ -15,7 +15,7 @@ from penstock_contracts import headers, subjects
 from penstock_runtime.embedded import EmbeddedPostgres
 from penstock_runtime.log.streams import DEAD_LETTERS
 
-from faults import market
+from faults import live, market
 from faults.evidence import read
 from faults.invariants import LOG_INVARIANTS
 from faults.planted import POISONS
@@ -344,6 +344,16 @@ async def _restart(world: World, name: str) -> None:
     await asyncio.sleep(1.0)
 
 
+def _at_a_venue(trial: live.Trial) -> Alone:
+    """A trial of live execution, on a log of its own."""
+
+    async def alone(ground: Ground) -> int:
+        rounds = max(1, trial.rounds * ground.rounds // 300) if ground.rounds else trial.quick
+        return await live.run(trial, ground.folder, rounds, ground.seed)
+
+    return alone
+
+
 TRIALS: dict[str, Alone] = {
     "volume_lost": volume_lost,
     "tail_lost": tail_lost,
@@ -358,6 +368,7 @@ TRIALS: dict[str, Alone] = {
     "lagging": lagging,
     "overtaken": overtaken,
     "simulated": simulated,
+    **{name: _at_a_venue(trial) for name, trial in live.TRIALS.items()},
     "upgrade": upgrade,
 }
 """By name, as the table of rows gives it."""

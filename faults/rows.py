@@ -6,7 +6,7 @@ from random import Random
 
 from penstock_runtime.failpoints import NAMES
 
-from faults import acts
+from faults import acts, live
 from faults.trial import Job
 
 STAGES = ("features", "strategy", "risk", "execution")
@@ -76,6 +76,11 @@ def _some(row: int, share: int, *named: tuple[str, acts.Act]) -> Callable[[int, 
     return jobs
 
 
+def _live(row: int) -> tuple[str, ...]:
+    """Names of the trials of live execution that belong to a row."""
+    return tuple(name for name, trial in live.TRIALS.items() if trial.row == row)
+
+
 ROWS = (
     Row(1, "SIGKILL of any service, or of everything", "resumes, I1 to I9", _kills, ("kill_any",)),
     Row(2, "crash at each failpoint", "as above", _failpoints),
@@ -108,13 +113,13 @@ ROWS = (
             8, 30, ("second risk", acts.second_copy("risk")),
             ("second execution", acts.second_copy("execution")), ("second ingest", acts.second_ingest),
         ),
-        missing="two live gateways: there is no live gateway yet",
+        alone=_live(8),
     ),
-    Row(9, "venue accepts, answer lost", "adopted, not resent", missing="no live gateway yet"),
-    Row(10, "request lost before the venue", "UNKNOWN, then LOST", missing="no live gateway yet"),
-    Row(11, "fill before acknowledgement, races", "booked", missing="no live gateway yet"),
-    Row(12, "fills during a disconnect", "booked after reconnect", missing="no live gateway yet"),
-    Row(13, "429 and 5xx storm", "backs off", missing="no live venue yet"),
+    Row(9, "venue accepts, answer lost", "adopted, not resent", alone=_live(9)),
+    Row(10, "request lost before the venue", "UNKNOWN, then LOST", alone=_live(10)),
+    Row(11, "fill before acknowledgement, races", "booked", alone=_live(11)),
+    Row(12, "fills during a disconnect", "booked after reconnect", alone=_live(12)),
+    Row(13, "429 and 5xx storm", "backs off", alone=_live(13)),
     Row(14, "feed silent, stale, gone", "stale refusal, gap, backfill", missing="no live feed yet"),
     Row(15, "clock steps", "monotonic event time", missing="no live feed yet"),
     Row(
