@@ -58,22 +58,34 @@ class Stages:
     strategy: StrategyStage
     risk: RiskStage | GuardedRisk
     execution: ExecutionStage
+    compares: bool = False
+    """Whether a feature compares two instruments: then none may run ahead of another."""
 
     @staticmethod
     def of(document: dict[str, Any]) -> "Stages":
         """Stages for a resolved document. ValidationError for one that is not."""
         session = SessionConfig.model_validate(document["session"])
+        features = _section(document, "features", FeaturesConfig)
         return Stages(
             session,
-            FeaturesStage(_section(document, "features", FeaturesConfig), session),
+            FeaturesStage(features, session),
             StrategyStage(_section(document, "strategy", StrategyConfig), session),
             risk_stage(_section(document, "risk", RiskConfig), session),
             ExecutionStage(_section(document, "execution", ExecutionConfig), session),
+            any(spec.other is not None for bar in features.bars for spec in bar.features),
         )
 
     def history(self, sink: Sink) -> HistoryRun:
         """What runs them over history."""
-        return HistoryRun(self.features, self.strategy, self.risk, self.execution, self.session.grid, sink)
+        return HistoryRun(
+            self.features,
+            self.strategy,
+            self.risk,
+            self.execution,
+            self.session.grid,
+            sink,
+            ahead=not self.compares,
+        )
 
     def by_name(self) -> dict[str, Any]:
         """As the chain takes them."""

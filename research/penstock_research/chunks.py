@@ -61,27 +61,27 @@ class Rows(Protocol):
 
 
 class BatchFeed:
-    """Rows that are batches in memory already."""
+    """Rows that are in memory already: batches, and gaps between them."""
 
-    def __init__(self, instrument: Instrument, batches: Sequence[Batch]) -> None:
+    def __init__(self, instrument: Instrument, messages: Sequence[Message]) -> None:
         self.instrument = instrument
-        self._batches = [batch for batch in batches if len(batch.ts_init)]
+        self._messages = [message for message in messages if _rows(message)]
+        self._times = [_times(message) for message in self._messages]
         self._at = self._row = 0
 
     def next_time(self) -> int | None:
         """See `Rows`."""
-        return int(self._batches[self._at].ts_init[self._row]) if self._at < len(self._batches) else None
+        return int(self._times[self._at][self._row]) if self._at < len(self._messages) else None
 
     def columns(self, until: int | None = None) -> Iterator[Message]:
         """See `Rows`."""
-        while self._at < len(self._batches):
-            batch, first = self._batches[self._at], self._row
-            rows = len(batch.ts_init)
-            stop = rows if until is None else int(np.searchsorted(batch.ts_init, until, side="right"))
+        while self._at < len(self._messages):
+            message, times, first = self._messages[self._at], self._times[self._at], self._row
+            stop = len(times) if until is None else int(np.searchsorted(times, until, side="right"))
             if stop > first:
                 self._row = stop
-                yield _piece(batch, first, stop)
-            if stop < rows:
+                yield _piece(message, first, stop)
+            if stop < len(times):
                 return
             self._at, self._row = self._at + 1, 0
 
@@ -160,6 +160,12 @@ def _rows(message: Message) -> int:
     return len(message.ts_init) if isinstance(message, BATCHES) else 1
 
 
+def _times(message: Message) -> Ints:
+    if isinstance(message, BATCHES):
+        return message.ts_init
+    return np.array([_last_time(message)], dtype=np.int64)
+
+
 def _last_time(message: Message) -> int:
     if isinstance(message, BATCHES):
         return int(message.ts_init[-1])
@@ -188,11 +194,12 @@ def _singled_out(chunk: Chunk, grid: int) -> Iterator[Chunk]:
 
 
 def _part(chunk: Chunk, start: int, end: int, *, alone: bool = False) -> Chunk:
-    lines = {key: list(_within(line, start, end)) for key, line in chunk.lines.items()}
+    lines = {key: list(within(line, start, end)) for key, line in chunk.lines.items()}
     return Chunk(start, end, lines, alone)
 
 
-def _within(messages: Iterable[Message], start: int, end: int) -> Iterator[Message]:
+def within(messages: Iterable[Message], start: int, end: int) -> Iterator[Message]:
+    """What of some messages lies in (start, end]."""
     for message in messages:
         if isinstance(message, BATCHES):
             batch = message
@@ -237,6 +244,15 @@ class Tape:
                 return
             self._at += 1
             self._row = 0
+
+    def next_mark(self) -> int | None:
+        """The mark of the next row that was not taken yet; None when all were."""
+        while self._at < len(self._messages):
+            if self._row < len(self._marks[self._at]):
+                return int(self._marks[self._at][self._row])
+            self._at += 1
+            self._row = 0
+        return None
 
     @property
     def bars(self) -> Ints:

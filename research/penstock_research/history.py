@@ -76,7 +76,7 @@ class HistoryRun:
         *,
         ahead: bool = True,
     ) -> None:
-        """Without `ahead` every interval is presented alone, as services do."""
+        """Without `ahead`, which features that compare instruments need, intervals come one by one."""
         self._features, self._strategy, self._risk, self._execution = features, strategy, risk, execution
         self._grid = grid
         self._sink = sink
@@ -114,7 +114,12 @@ class HistoryRun:
         """The same step by step: yields the mark that each interval or run of intervals came to."""
         self.mark = start
         for chunk in chunks:
-            yield from self._lockstep(chunk) if chunk.alone else self._ahead(chunk)
+            if chunk.alone:
+                yield from self._lockstep(chunk)
+            elif self._ahead_allowed:
+                yield from self._ahead(chunk)
+            else:
+                yield from self._each(chunk)
             if self._ended:
                 break
         yield from self._after_the_data()
@@ -134,7 +139,7 @@ class HistoryRun:
         made = self._features_of(chunk.messages, Mark(ts=chunk.end, start=self.mark))
         pieces = _Pieces(chunk, made, self._parts, self._grid)
         while self.mark < chunk.end and not self._ended:
-            if self._alone or self.commands or not self._ahead_allowed:
+            if self._alone or self.commands:
                 self._interval(pieces, self.mark + self._grid)
             else:
                 self._run_of_intervals(pieces)
@@ -145,6 +150,21 @@ class HistoryRun:
         self._untaken = [] if rest is None else [rest]
         self._features_ahead = self.mark < chunk.end
         self._alone = True
+
+    def _each(self, chunk: Chunk) -> Iterator[int]:
+        """Every interval of a chunk that has data, features included; the empty ones between them at once."""
+        tapes = [Tape(line, self._grid) for line in chunk.lines.values()]
+        stages = (self._features, self._strategy, self._risk, self._execution)
+        while self.mark < chunk.end and not self._ended:
+            target = self.mark + self._grid
+            if not (self._alone or self.commands):
+                due = min(stage.status().next_due for stage in stages)
+                following = min((mark for tape in tapes if (mark := tape.next_mark())), default=chunk.end)
+                following = min(following, max(grid_at_or_after(due, self._grid), target), chunk.end)
+                target = max(target, following - self._grid)
+            messages = [part for tape in tapes for part in tape.take(target)]
+            self._whole(messages, Mark(ts=target, start=self.mark, commands=self._take_commands()))
+            yield self.mark
 
     def _run_of_intervals(self, pieces: _Pieces) -> None:
         """Present quiet intervals as one, up to the one before the next interval that stands alone."""
@@ -240,8 +260,8 @@ class HistoryRun:
             ven += self._execution.process(message)
         self._close(end, sig, ord_, ven)
         self._untaken = made
-        # A definition or status that risk takes next may bring an output then.
-        self._alone = True
+        # What risk takes next, a definition or a price, may bring an output then.
+        self._alone = self._alone or bool(made or messages)
 
     def _features_of(self, messages: list[Message], end: Mark) -> list[Message]:
         made: list[Message] = []

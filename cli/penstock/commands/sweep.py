@@ -24,7 +24,7 @@ from penstock_research.trials.run import (
 from penstock_research.trials.search import OBJECTIVES, Method, OptunaMissing, Search, run_search
 from penstock_research.trials.significance import significance
 from penstock_research.trials.space import SpaceError, parse
-from penstock_research.trials.walk import NoFolds, Plan, folds, together, walk_forward
+from penstock_research.trials.walk import NoFolds, Plan, Walked, folds, together, walk_forward
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -154,17 +154,25 @@ def walk_forward_command(
         count = len(folds(plan, history.window))
     except (NoFolds, ValueError) as error:
         raise ConfigError(f"--train {train} --test {test}: {error}") from error
+    walked = _walk(shown, plan, search, resolved, history, count)
+    judged = together(walked, search.count)
+    out.mkdir(parents=True, exist_ok=True)
+    found = {"folds": [_fold(each) for each in walked], "significance": asdict(judged)}
+    (out / "folds.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    shown.print(
+        f"{len(walked)} folds, {sum(each.tested['return'] > 0 for each in walked)} of them earned; "
+        f"the tests together: probability of a Sharpe ratio above 0 {percent(judged.probabilistic)}"
+    )
+    shown.print(f"report {out / 'folds.json'}")
+
+
+def _walk(
+    shown: Console, plan: Plan, search: Search, resolved: Resolved, history: History, count: int
+) -> list[Walked]:
+    """All folds, and the table of them."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in (
-        "fold",
-        "test from",
-        "to",
-        "parameters",
-        f"trained {objective}",
-        "tested",
-        "return",
-        "trades",
-    ):
+    trained = f"trained {search.objective}"
+    for name in ("fold", "test from", "to", "parameters", trained, "tested Sharpe", "return", "trades"):
         table.add_column(name)
     walked = []
     with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
@@ -178,16 +186,8 @@ def walk_forward_command(
                 chosen, ratio(each.trained), ratio(each.tested["sharpe"]), percent(each.tested["return"]),
                 str(each.tested["trades"]),
             )  # fmt: skip
-    judged = together(walked, search.count)
-    out.mkdir(parents=True, exist_ok=True)
-    found = {"folds": [_fold(each) for each in walked], "significance": asdict(judged)}
-    (out / "folds.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     shown.print(table)
-    shown.print(
-        f"{len(walked)} folds, {sum(each.tested['return'] > 0 for each in walked)} of them earned; "
-        f"the tests together: probability of a Sharpe ratio above 0 {percent(judged.probabilistic)}"
-    )
-    shown.print(f"report {out / 'folds.json'}")
+    return walked
 
 
 def _search(param: list[str], method: str, trials: int, objective: str, seed: int, workers: int) -> Search:

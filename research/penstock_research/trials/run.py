@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from penstock_contracts.batch import part_of
+from penstock_contracts.base import Message
 from penstock_contracts.control import Command
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import NEVER
@@ -18,7 +17,7 @@ from penstock_kernel.session import SessionConfig
 from penstock_strategy.declarations import declarations
 
 from penstock_research.chained import Stages
-from penstock_research.chunks import BATCHES, Batch, BatchFeed, Chunks
+from penstock_research.chunks import BATCHES, BatchFeed, Chunks, within
 from penstock_research.market import Market
 from penstock_research.outcome import Result, RunFigures
 from penstock_research.report.statistics import on_grid
@@ -45,28 +44,15 @@ class History:
 
     def __init__(self, feeds: Sequence[Feed], session: SessionConfig) -> None:
         known = session.by_key
-        self.parts: list[tuple[Instrument, list[Batch]]] = [
-            (
-                known[feed.instrument.instrument],
-                [each for each in feed.columns() if isinstance(each, BATCHES)],
-            )
-            for feed in feeds
+        self.parts: list[tuple[Instrument, list[Message]]] = [
+            (known[feed.instrument.instrument], list(feed.columns())) for feed in feeds
         ]
-        last = [int(batches[-1].ts_init[-1]) for _, batches in self.parts if batches]
-        self.window = Window(session.start, max(last))
+        batches = [each for _, messages in self.parts for each in messages if isinstance(each, BATCHES)]
+        self.window = Window(session.start, max(int(each.ts_init[-1]) for each in batches))
 
     def feeds(self, start: int, end: int) -> list[BatchFeed]:
         """The rows in (start, end]."""
-        return [BatchFeed(key, [*_between(batches, start, end)]) for key, batches in self.parts]
-
-
-def _between(batches: Sequence[Batch], start: int, end: int) -> list[Batch]:
-    found = []
-    for batch in batches:
-        first, last = np.searchsorted(batch.ts_init, (start, end), side="right").tolist()
-        if last > first:
-            found.append(part_of(batch, first, last))
-    return found
+        return [BatchFeed(key, list(within(messages, start, end))) for key, messages in self.parts]
 
 
 def with_parameters(

@@ -1,10 +1,12 @@
 """Planted ways of knowing the future are found; strategies that know nothing of it are not accused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from penstock_execution.paper.venue import PaperVenue
+from penstock_contracts.venue import Fill
+from penstock_execution.stage import ExecutionStage
 from penstock_research.lookahead import Checked, check_lookahead
 from support.cli import resolved, write_bars
 
@@ -91,26 +93,23 @@ def test_a_strategy_that_reads_a_file_of_its_own_decides_the_same_in_a_mirrored_
     assert {each.kind for each in planted(bars, code, constant=True).findings} == {"other_data"}
 
 
-def test_a_fill_in_the_bar_that_was_decided_on_is_found(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = PaperVenue.submit
+@pytest.mark.parametrize("plant", ["fill_time", "fill_price"])
+def test_fills_that_could_not_have_been_are_found(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, plant: str
+) -> None:
+    end_interval = ExecutionStage.end_interval
 
-    def early(venue: PaperVenue, approval: Any, ts_effect: int) -> None:
-        submit(venue, approval, ts_effect - 60 * 10**9)
+    def planted_fill(fill: Fill) -> Fill:
+        if plant == "fill_price":
+            return replace(fill, price=fill.price * 2)
+        return replace(fill, ts=fill.ts - 60 * 10**9)  # in the bar that was decided on
 
-    monkeypatch.setattr(PaperVenue, "submit", early)
-    kinds = {each.kind for each in checked(bars, "ma_cross:fast=3,slow=9").findings}
-    assert kinds == {"fill_time"}
+    def cheating(stage: ExecutionStage, end: Any) -> Any:
+        made = end_interval(stage, end)
+        return [planted_fill(each) if type(each) is Fill else each for each in made]
 
-
-def test_a_fill_at_a_price_that_is_over_is_found(bars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill = PaperVenue._fill
-
-    def cheap(venue: PaperVenue, market: Any, share: Any, ts: int) -> Any:
-        return fill(venue, market, share._replace(price=share.price * 2), ts)
-
-    monkeypatch.setattr(PaperVenue, "_fill", cheap)
-    kinds = {each.kind for each in checked(bars, "ma_cross:fast=3,slow=9").findings}
-    assert kinds == {"fill_price"}
+    monkeypatch.setattr(ExecutionStage, "end_interval", cheating)
+    assert {each.kind for each in checked(bars, "ma_cross:fast=3,slow=9").findings} == {plant}
 
 
 @pytest.mark.parametrize("strategy", ["ma_cross:fast=3,slow=9", "mean_reversion:period=12,entry=1.2"])
