@@ -80,39 +80,39 @@ def _must(true: bool, text: str) -> None:
 # --- Row 8 --------------------------------------------------------------------------------------------
 
 
+async def _overtake(stand: Stand) -> None:
+    first, task = stand.service, stand.task
+    assert first is not None
+    assert task is not None
+    paused, go = asyncio.Event(), asyncio.Event()
+    turn = first.requests.line.turn
+
+    async def slow() -> None:
+        paused.set()
+        await go.wait()
+        await turn()
+
+    first.requests.line.turn = slow  # type: ignore[method-assign]
+    key = stand.approve()
+    await asyncio.wait_for(paused.wait(), 10)
+    awake, first._turn = first._turn, lambda: None  # type: ignore[method-assign]  # it hears nothing either
+    await stand.start()
+    go.set()
+    await stand.until(lambda: not first.requests.sending, "the first gateway's last step")
+    first._turn = awake  # type: ignore[method-assign]
+    results = await asyncio.gather(task, return_exceptions=True)
+    _must(isinstance(results[0], Superseded), f"the first gateway ended with {results[0]!r}")
+    await stand.ended(key)
+    _must(not stand.venue.received[key], f"{key} was sent by a gateway that had been overtaken")
+    after = stand.approve()
+    await stand.ended(after)
+    _must(stand.of(after)[-1] == "fill", f"{after}: {stand.of(after)}")
+
+
 async def two_gateways(stand: Stand, rounds: int) -> None:
     """One is paused right before the socket while another takes over: it wakes up and sends nothing."""
     for _ in range(rounds):
-        first, task = stand.service, stand.task
-        assert first is not None
-        assert task is not None
-        paused, go = asyncio.Event(), asyncio.Event()
-        turn = first.requests.line.turn
-
-        async def slow(
-            paused: asyncio.Event = paused,
-            go: asyncio.Event = go,
-            turn: Callable[[], Awaitable[None]] = turn,
-        ) -> None:
-            paused.set()
-            await go.wait()
-            await turn()
-
-        first.requests.line.turn = slow  # type: ignore[method-assign]
-        key = stand.approve()
-        await asyncio.wait_for(paused.wait(), 10)
-        awake, first._turn = first._turn, lambda: None  # type: ignore[method-assign]  # it hears nothing either
-        await stand.start()
-        go.set()
-        await stand.until(lambda first=first: not first.requests.sending, "the first gateway's last step")
-        first._turn = awake  # type: ignore[method-assign]
-        results = await asyncio.gather(task, return_exceptions=True)
-        _must(isinstance(results[0], Superseded), f"the first gateway ended with {results[0]!r}")
-        await stand.ended(key)
-        _must(not stand.venue.received[key], f"{key} was sent by a gateway that had been overtaken")
-        after = stand.approve()
-        await stand.ended(after)
-        _must(stand.of(after)[-1] == "fill", f"{after}: {stand.of(after)}")
+        await _overtake(stand)
 
 
 # --- Rows 9 and 10 ------------------------------------------------------------------------------------
@@ -121,10 +121,10 @@ async def two_gateways(stand: Stand, rounds: int) -> None:
 async def _batches(stand: Stand, rounds: int, misdeed: Misdeed, end: str, reached: int) -> None:
     struck = 0
     stand.venue.every_submission = misdeed
+    service = stand.service
+    assert service is not None
     while struck < rounds:
-        service = stand.service
-        assert service is not None
-        await stand.until(lambda service=service: not service.requests.line.backing_off, "quiet")
+        await stand.until(lambda: not service.requests.line.backing_off, "quiet")
         count = min(BATCH, rounds - struck)
         keys = [stand.approve(quantity=Decimal(1 + number % 7)) for number in range(count)]
         await stand.ended(*keys)
@@ -161,13 +161,17 @@ async def fill_first(stand: Stand, rounds: int) -> None:
             _must(stand.of(key) == ["submitted", "fill"], f"{key}: {stand.of(key)}")
 
 
+async def _accepted(stand: Stand, keys: list[str]) -> None:
+    await stand.until(lambda: all(len(stand.of(key)) == 2 for key in keys), "accepted")
+
+
 async def cancel_race(stand: Stand, rounds: int) -> None:
     """A cancel request crosses a fill."""
     for first in range(0, rounds, BATCH):
         count = min(BATCH, rounds - first)
         stand.venue.fates.extend([Fate(parts=(), wins_race=True)] * count)
         keys = [stand.approve() for _ in range(count)]
-        await stand.until(lambda keys=keys: all(len(stand.of(key)) == 2 for key in keys), "accepted")
+        await _accepted(stand, keys)
         for key in keys:
             stand.cancel(key)
         await stand.ended(*keys)
@@ -175,63 +179,75 @@ async def cancel_race(stand: Stand, rounds: int) -> None:
             _must(stand.of(key)[2:] == ["cancel_pending", "fill"], f"{key}: {stand.of(key)}")
 
 
+async def _lost_fill(stand: Stand, number: int) -> None:
+    stand.venue.misdeeds.append(Misdeed.ARRIVES_LATE)
+    key = stand.approve()
+    await stand.ended(key)
+    _must(stand.of(key)[-1] == "lost", f"{key}: {stand.of(key)}")
+    await stand.until(lambda: stand.of(key)[-1] == "fill", f"the fill of {key}")
+    service = stand.service
+    assert service is not None
+    _must(service.guard.halts.hold, "the guard let go on after the fill of a lost order")
+    await stand.until(lambda: not service.guard.halts.own, "the halt in the log")
+    await stand.command("resume", f"r-{number}")
+    stand.state(TradingState.ACTIVE, f"r-{number}")
+    await stand.until(lambda: not service.guard.halts.hold, "resumed")
+
+
 async def lost_fills(stand: Stand, rounds: int) -> None:
     """An order that was given up arrives after all, and fills: booked, and trading halts."""
     stand.venue.late_s = 1.0
     for number in range(rounds):
-        stand.venue.misdeeds.append(Misdeed.ARRIVES_LATE)
-        key = stand.approve()
-        await stand.ended(key)
-        _must(stand.of(key)[-1] == "lost", f"{key}: {stand.of(key)}")
-        await stand.until(lambda key=key: stand.of(key)[-1] == "fill", f"the fill of {key}")
-        service = stand.service
-        assert service is not None
-        _must(service.guard.halts.hold, "the guard let go on after the fill of a lost order")
-        await stand.until(lambda service=service: not service.guard.halts.own, "the halt in the log")
-        await stand.command("resume", f"r-{number}")
-        stand.state(TradingState.ACTIVE, f"r-{number}")
-        await stand.until(lambda service=service: not service.guard.halts.hold, "resumed")
+        await _lost_fill(stand, number)
 
 
 # --- Rows 12 and 13 -----------------------------------------------------------------------------------
 
 
+async def _disconnect(stand: Stand) -> None:
+    service, gateway = stand.service, stand.gateway
+    assert service is not None
+    assert gateway is not None
+    stand.venue.fates.append(RESTS)
+    key = stand.approve()
+    await stand.until(lambda: len(stand.of(key)) == 2, f"{key} accepted")
+    gateway.unreachable = True
+    stand.venue.disconnect()
+    await stand.until(lambda: not service.guard.connected, "the disconnect")
+    stand.venue.fill(key)
+    gateway.unreachable = False
+    began = time.monotonic()
+    await stand.ended(key)
+    _must(time.monotonic() - began < BOOKED_S, f"{key} was booked after {time.monotonic() - began:.1f} s")
+    await stand.until(lambda: service.guard.reconciled, "reconciled")
+
+
 async def disconnects(stand: Stand, rounds: int) -> None:
     """An order fills while the venue cannot be reached: booked soon after it can."""
     for _ in range(rounds):
-        service, gateway = stand.service, stand.gateway
-        assert service is not None
-        assert gateway is not None
-        stand.venue.fates.append(RESTS)
-        key = stand.approve()
-        await stand.until(lambda key=key: len(stand.of(key)) == 2, f"{key} accepted")
-        gateway.unreachable = True
-        stand.venue.disconnect()
-        await stand.until(lambda service=service: not service.guard.connected, "the disconnect")
-        stand.venue.fill(key)
-        gateway.unreachable = False
-        began = time.monotonic()
-        await stand.ended(key)
-        _must(time.monotonic() - began < BOOKED_S, f"{key} was booked after {time.monotonic() - began:.1f} s")
-        await stand.until(lambda service=service: service.guard.reconciled, "reconciled")
+        await _disconnect(stand)
+
+
+async def _storm(stand: Stand) -> None:
+    service = stand.service
+    assert service is not None
+    stand.venue.fates.append(RESTS)
+    key = stand.approve()
+    await stand.until(lambda: len(stand.of(key)) == 2, f"{key} accepted")
+    stand.venue.storm(0.3)
+    stand.cancel(key)
+    await stand.until(lambda: service.requests.line.backing_off, "backing off")
+    during = stand.approve()
+    await stand.ended(key, during)
+    _must(stand.of(during)[-1] == "rejected", f"{during}: {stand.of(during)}")
+    _must(stand.of(key)[-1] == "cancelled", f"{key}: {stand.of(key)}")
+    await stand.until(lambda: not service.requests.line.backing_off, "quiet again")
 
 
 async def storms(stand: Stand, rounds: int) -> None:
     """Every request is turned away for a while: nobody comes back before the venue said so."""
     for _ in range(rounds):
-        service = stand.service
-        assert service is not None
-        stand.venue.fates.append(RESTS)
-        key = stand.approve()
-        await stand.until(lambda key=key: len(stand.of(key)) == 2, f"{key} accepted")
-        stand.venue.storm(0.3)
-        stand.cancel(key)
-        await stand.until(lambda service=service: service.requests.line.backing_off, "backing off")
-        during = stand.approve()
-        await stand.ended(key, during)
-        _must(stand.of(during)[-1] == "rejected", f"{during}: {stand.of(during)}")
-        _must(stand.of(key)[-1] == "cancelled", f"{key}: {stand.of(key)}")
-        await stand.until(lambda service=service: not service.requests.line.backing_off, "quiet again")
+        await _storm(stand)
     _must(not stand.venue.too_early, f"{stand.venue.too_early} requests came while the venue wanted quiet")
 
 

@@ -146,7 +146,7 @@ class Stand:
         self._approved += 1
         number = self._approved
         received = changes.pop("received_ns", None) or time.time_ns()
-        key = changes.pop("order_id", f"o-{number}")
+        key = str(changes.pop("order_id", f"o-{number}"))
         order = OrderApproved(
             **{
                 "order_id": key, "client_order_id": key, "signal_id": f"s-{number}", "ordinal": number,
