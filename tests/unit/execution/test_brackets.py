@@ -1,6 +1,7 @@
 """Brackets, one-cancels-other and replacements, with numbers worked by hand."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from penstock_contracts.base import Message
@@ -180,3 +181,13 @@ def test_a_smaller_order_at_the_same_price_keeps_its_place(price: str, quantity:
     begun.give(order(2, ms=200, limit_price=price, quantity=quantity, replaces="o-1", replaces_left="1"))
     begun.give(trades([(230, price, "0.75")])).until(300)
     assert sum((each.quantity for each in begun.of(Fill)), D(0)) == D(filled)
+
+
+def test_one_cancels_the_other_for_what_it_fills_and_no_more_than_the_pair_is_about() -> None:
+    begun = on_trades(order(1, quantity="2"), rows=[(130, 100, 9)], until=200)
+    pair: dict[str, Any] = {"ms": 200, "side": SELL, "reduce_only": True, "group_id": "g-1"}
+    begun.give(stop(2, stop_price="95", **pair), order(3, limit_price="105", **pair))
+    begun.give(trades([(230, 100, 9), (240, 106, "0.4"), (250, 95, 9), (260, 94, 9)])).until(300)
+    assert fills(begun)[1:] == [("o-3", D(105), D("0.4"), 240), ("o-2", D("93.9812"), D("0.6"), 260)]
+    assert endings(begun) == [("o-2", "oco", 260), ("o-3", "oco", 260)]
+    assert begun.stage.describe()["working"] == 0
