@@ -1,9 +1,8 @@
 """The projection: what each message of the log becomes in the database. Pure.
 
 Not stored, and not even decoded: `done` and `price` (they repeat what other messages say, at every
-mark), `claim` (of the log, not of the business), `shadow` (virtual), what features only passes on (stored once,
-from md).
-Of a `mark` only its time is used.
+mark), `claim` (of the log, not of the business), `shadow` (virtual), what features only passes on
+(stored once, from md). Of a `mark` only its time is used.
 """
 
 import json
