@@ -101,7 +101,11 @@ def test_positions_and_the_trading_state_are_those_of_before(user: User) -> None
     assert after["fees"] == before["fees"]
     assert after["pnl_realized"] == before["pnl_realized"]
     assert user.run("resume", "--reason", "seen").returncode == 0
-    flattened(user)
+    report = flattened(user)
+    asked = user.run("sql", "--json", "SELECT count(*) AS fills FROM fills")
+    assert json.loads(asked.stdout) == [{"fills": report["fills"]}], asked.stderr
+    refused = user.run("sql", "DELETE FROM fills")
+    assert (refused.returncode, "read-only" in refused.stderr) == (1, True)
 
 
 def test_open_orders_are_still_open_and_can_be_cancelled(user: User, tmp_path: Path) -> None:

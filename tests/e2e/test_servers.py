@@ -94,12 +94,21 @@ def test_a_full_disk_stops_everything_says_so_and_goes_on_when_there_is_space(
         ballast = fill(disk)
         full = until(user, lambda now: now["phase"] == "stands still")
         assert "the log's disk is full and nothing trades: free at least" in notes(full)
+        halted = user.run("halt", "--reason", "it must not go on by itself")
+        assert "kill.txt" in halted.stdout, halted.stderr
         later = status(user)
         assert (later["orders"], later["fills"]) == (full["orders"], full["fills"])
 
+        freed = time.monotonic()
         ballast.unlink()
-        again = until(user, lambda now: now["phase"] == "running" and now["fills"] > full["fills"])
+        again = until(user, lambda now: now["phase"] == "running" and now["trading_state"] == "halted")
         assert "disk is full" not in notes(again)
+        passed_s = (again["event_time"] - full["event_time"]) / 1e9
+        assert passed_s < time.monotonic() - freed + 4, "the outage is no event time"
+
+        (disk / "kill.txt").unlink()
+        assert user.run("resume", "--reason", "there is space").returncode == 0
+        until(user, lambda now: now["fills"] > again["fills"])
         assert user.run("down").returncode == 0
         verified = user.run("verify")
         assert verified.returncode == 0, verified.stdout

@@ -40,6 +40,8 @@ _BURST = 16
 """Intervals released between two looks at what the stages say."""
 _RECORDED_MAX = 4096
 """Intervals that the recorder may be behind in a replay."""
+_OUTAGE_S = 2.0
+"""After so long without a confirmation, event time that follows the wall clock stands still."""
 RAW_MAX = 2000
 """Characters of a quarantined row that are kept."""
 _ENDED_MAX = 2000
@@ -91,6 +93,8 @@ class IngestService:
         """The last interval released held no data."""
         self._stopping = False
         self._anchor: tuple[float, int] | None = None
+        self._confirmed, self._confirmed_at = 0, time.monotonic()
+        """Our outputs in the log, and when their number last grew or none was missing."""
         self._kill_file = KillFile(settings.data_dir)
         self._readers = Readers(log, settings.section("log", StreamLimits).age_max_s)
         self.health = Health("ingest")
@@ -207,6 +211,9 @@ class IngestService:
         own = self._own
         assert own is not None
         edge.read_back(own, self._writer)
+        writer = self._writer
+        if writer.confirmed != self._confirmed or not writer.unconfirmed:
+            self._confirmed, self._confirmed_at = writer.confirmed, time.monotonic()
 
     def _admit(self, delivered: Delivered) -> None:
         try:
@@ -307,6 +314,11 @@ class IngestService:
     def _release_paced(self, speed: float) -> float | None:
         """Event time follows the wall clock; above 1x the stages must keep up within the window."""
         if speed > 1 and not self._may_release():
+            return None
+        if time.monotonic() - self._confirmed_at > _OUTAGE_S:
+            # The log stores nothing. This time is cut out, as that of a restart is: what the market did in it
+            # must not be released late as if it were fresh, nor before a halt that was given meanwhile.
+            self._anchor = None
             return None
         if self._anchor is None:
             start = self._last.ts if self._last is not None else self._schedule.start
