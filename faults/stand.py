@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from penstock_contracts.base import Message
+from penstock_contracts.columns import text_column
 from penstock_contracts.control import Claim, Command, Session
 from penstock_contracts.features import Prices
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.interval import Done
-from penstock_contracts.market import Mark
+from penstock_contracts.market import Mark, TradeBatch
 from penstock_contracts.orders import CancelRequested, OrderApproved, TradingStateChanged
 from penstock_contracts.types import InstrumentKind, OrderType, Side, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
@@ -133,6 +134,16 @@ class Stand:
             self._put(self._features, _prices(self._at), cause)
         if self.risk_speaks:
             self._put(self._risk, Done(ts=self._at, start=start), cause)
+        self.log.flush()
+
+    def frame(self) -> None:
+        """Ingest releases so much at once that it leaves as a frame: trades, and the mark that ends them."""
+        start, self._at = self._at, self._at + GRID
+        cause = Cause(received_ns=time.time_ns())
+        for number in range(10):
+            self._ingest.put(_trade(start + number + 1), start, cause)
+        self._ingest.put(Mark(ts=self._at, start=start), self._at, cause)
+        self._ingest.pump()
         self.log.flush()
 
     def _put(self, writer: NumberedWriter, message: Message, cause: Cause) -> None:
@@ -297,6 +308,16 @@ class Stand:
                 if each.number != numbers[key]:
                     found.append(f"{key}: number {each.number} after {numbers[key] - 1}")
         return found
+
+
+def _trade(ts: int) -> TradeBatch:
+    one = np.array([ts], dtype=np.int64)
+    return TradeBatch(
+        instrument=KEY, source="stand", price_scale=0, size_scale=0, ts_event=one, ts_init=one,
+        price=one * 0 + 100, size=one * 0 + 1,
+        side=np.ones(1, dtype=np.int8), flags=np.zeros(1, dtype=np.int8),
+        trade_id=text_column([str(ts)]),
+    )  # fmt: skip
 
 
 def _prices(ts: int) -> Prices:

@@ -187,3 +187,13 @@ async def storm(stand: Stand, rng: Random, orders: int, kills: int) -> list[str]
             await stand.start()
         await asyncio.sleep(rng.random() * 0.004)
     return keys
+
+
+async def test_frames_bring_marks_and_prices_and_more_than_was_asked_for(stand: Stand) -> None:
+    await stand.start()
+    await stand.kill()
+    stand.frame()
+    await stand.start()
+    key = stand.approve()
+    await stand.ended(key)
+    assert stand.of(key) == ["submitted", "fill"]

@@ -22,6 +22,7 @@ from penstock_execution.live.guard import EgressGuard
 _BACK = 1_000
 """Messages before the last mark where reading begins: one `done` covers all marks before it."""
 _HALF = Decimal("0.5")
+_KINDS = frozenset({"mark", "price", "instrument"})
 
 
 class MarketWatch:
@@ -54,6 +55,7 @@ class MarketWatch:
             f"p{partition}.md.*.mark.>",
             f"p{partition}.feat.*.price.>",
             f"p{partition}.feat.*.instrument.>",
+            f"p{partition}.feat.*.done.>",  # a frame that carries prices ends with one
         ]
         first = self._genesis
         if mark:
@@ -77,14 +79,14 @@ class MarketWatch:
 
     def _take(self, delivered: Delivered) -> None:
         origin = delivered.origin
-        if origin is None:
+        if origin is None or delivered.kind not in _KINDS:  # a frame brings more than was asked for
             return
-        if origin.producer == "ingest":
+        if delivered.kind == "mark":
             if origin.epoch == self._ingest.epoch:
                 self._on_mark(delivered.decode(), delivered)
             elif origin.epoch > self._ingest.epoch:
                 self._early.append(delivered)
-        elif origin.epoch == self._genesis:
+        elif origin.producer == "features" and origin.epoch == self._genesis:
             self._features(delivered.decode())
 
     def _features(self, message: Message) -> None:
