@@ -20,7 +20,7 @@ from rich.console import Console
 
 from bench.machine import machine, versions
 from faults import market
-from faults.alone import LONG, TRIALS, Ground, NotHere
+from faults.alone import TRIALS, Ground, NotHere
 from faults.matrix import READY_P99_S, Line, figures, invalid, slowest, table
 from faults.rows import ROWS, Row, live_jobs, load_jobs, repeats
 from faults.trial import Job, Outcome, under_load
@@ -99,9 +99,6 @@ class Run:
 
     async def _alone(self, row: Row, name: str) -> None:
         line = self.lines[row.number]
-        if name in LONG and not self.rounds:
-            line.not_run.append(f"{name}: only in the long run")
-            return
         for repeat in range(repeats(row, self.rounds)):
             await self._trial(line, name, self.seed + repeat)
 

@@ -239,28 +239,10 @@ def _fill(ballast: Path) -> None:
                 continue
 
 
-async def overtaken(ground: Ground) -> None:
-    """What a stage has not read yet is discarded: it halts, it does not go on with a hole."""
-    settings = (*market.live(ground.seed), "ingest.synthetic.rate=2000")
-    world = ground.on(Terms(settings, stream_bytes=2 << 20))
-    try:
-        await world.start()
-        await world.watch.until(lambda: world.watch.marks > 10, 30, "marks")
-        pid = await world.alive("features")
-        freeze(pid, on=True)
-        at = world.watch.sequence
-        while (await world.log.js.stream_info(world.log.stream)).state.first_seq <= at:
-            await asyncio.sleep(0.5)
-        freeze(pid, on=False)
-        await _halts(world, ("features",), "aged out", "is gone", "missing", "was lost", timeout_s=60)
-    finally:
-        await world.stop()
-
-
 async def lagging(ground: Ground) -> None:
     """At 1x a stage falls behind by more than half of what the log keeps: trading halts, and it is said."""
     settings = (*market.live(ground.seed), "ingest.synthetic.rate=1000", "ingest.batch_rows=1")
-    world = ground.on(Terms(settings, stream_bytes=16 << 20))
+    world = ground.on(Terms(settings, stream_bytes=8 << 20))
     try:
         await world.start()
         await world.watch.more_fills(2)
@@ -274,7 +256,8 @@ async def lagging(ground: Ground) -> None:
                 await asyncio.sleep(0.2)
         finally:
             freeze(pid, on=False)
-        await world.watch.until(lambda: world.watch.state == "halted", 60, "the halt")
+        # On paper at the mark that carries it: what lies before that is worked off first.
+        await world.watch.until(lambda: world.watch.state == "halted", 120, "the halt")
         orders = world.watch.orders
         await asyncio.sleep(1.5)
         if world.watch.orders != orders:
@@ -366,11 +349,8 @@ TRIALS: dict[str, Alone] = {
     "poison_done": _stops("features", ("strategy",), "poison_done"),
     "disk_full": disk_full,
     "lagging": lagging,
-    "overtaken": overtaken,
     "simulated": simulated,
     **{name: _at_a_venue(trial) for name, trial in live.TRIALS.items()},
     "upgrade": upgrade,
 }
 """By name, as the table of rows gives it."""
-LONG = frozenset({"overtaken"})
-"""Those that wait for what takes half a minute; left out of the quick run."""
