@@ -118,7 +118,7 @@ async def _stored(log: Log, evidence: Evidence, last: int) -> None:
     await consumer.start(genesis, "")
     reader_at = genesis - 1
     while reader_at < last:
-        raw = consumer.take_stored()
+        raw = consumer.take()
         if raw is None:
             await asyncio.sleep(0.005)
             continue

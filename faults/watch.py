@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from penstock_contracts import frames
 from penstock_contracts.headers import origin_in
 from penstock_runtime.log import Log
 from penstock_runtime.log.consumer import OrderedConsumer
@@ -118,14 +119,14 @@ class Watch:
             await self._wake.wait()
 
     def _take(self, sequence: int, subject: str, block: bytes, data: bytes) -> None:
-        consumer = self._consumer
-        assert consumer is not None
         self.sequence = sequence
-        self.digests[sequence] = digest_of(*consumer.stored[1:])
+        self.digests[sequence] = digest_of(subject, block, data)
         family, _, kind = subject.split(".")[1:4]
         self.fills += (family, kind) == ("ven", "fill")
         self.orders += (family, kind) == ("ord", "approved")
-        self.marks += (family, kind) == ("md", "mark")
+        if (family, kind) == ("md", "mark"):
+            carried = frames.unpack(data, frames.count_in(block)) if frames.is_frame(block) else ()
+            self.marks += sum(".mark." in part[0] for part in carried) if carried else 1
         if (family, kind) == ("ctl", "session") and b'"phase":"end"' in data:
             self.over = True
         if (family, kind) == ("ord", "state"):

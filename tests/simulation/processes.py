@@ -152,7 +152,9 @@ class StageProcess(Process):
         at_once(self.core.start(epoch, usable(found, epoch, CONFIG, self.name), self._reader))
 
     def _reader(self, families: tuple[Family, ...], cursor: Cursor) -> LogReader:
-        return LogReader(self.log, families, cursor, clock=self.clock)
+        own = families[0] not in self.driver.families
+        recognises = self.core.recognises if own else None
+        return LogReader(self.log, families, cursor, recognises=recognises, clock=self.clock)
 
     def step(self, rng: random.Random) -> bool:
         """Read back, feed few or many, publish, take a snapshot, or save the one taken."""
@@ -201,7 +203,10 @@ class ScheduledIngest(IngestService):
 
     async def _reader(self, families: tuple[Family, ...], _wake: object = None) -> LogReader:
         place = Cursor(self._session_epoch)
-        reader = ScheduledReader(self._log, families, place, wake=self._wake.set, clock=self._writer._clock)
+        reader = ScheduledReader(
+            self._log, families, place, wake=self._wake.set,
+            recognises=self._writer.recognises, clock=self._writer._clock,
+        )  # fmt: skip
         await reader.start()
         return reader
 

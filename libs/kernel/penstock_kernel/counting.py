@@ -38,6 +38,21 @@ class Counter:
             self.missing_since = sequence
         return Verdict.AHEAD
 
+    def judge_run(self, sequence: int, last: Origin, count: int) -> int | None:
+        """Where the next output stands in a run of `count` consecutive ones that ends with `last`.
+
+        None when it is not among them; whoever takes them moves on by setting `next_index`.
+        """
+        first = last.index - count + 1
+        if last.epoch != self.epoch or last.index < self.next_index:
+            return None
+        if first > self.next_index:
+            if self.missing_since is None:
+                self.missing_since = sequence
+            return None
+        self.missing_since = None
+        return self.next_index - first
+
     def session(self, sequence: int, message: Session) -> None:
         """A genesis ends every epoch before it and begins that of the deterministic stages."""
         if message.phase == "genesis":

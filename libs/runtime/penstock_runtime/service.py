@@ -89,7 +89,11 @@ class StageService:
             read = families[0] in self._driver.families
             patient = not read or families[0] != self._urgent
             wake = self._arrived if read else None
-            return LogReader(self._log, families, cursor, wake=wake, arrived=arrived, patient=patient)
+            return LogReader(
+                self._log, families, cursor, wake=wake, arrived=arrived, patient=patient,
+                passes_over=self._driver.ignores if read else frozenset(),
+                recognises=None if read else self._core.recognises,
+            )  # fmt: skip
 
         if self._settings.session.realtime:
             await self._open_patient()

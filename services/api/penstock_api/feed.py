@@ -14,6 +14,8 @@ from penstock_api.replica import KINDS, Replica
 FAMILIES: tuple[Family, ...] = tuple(KINDS)
 _IDLE_S = 0.2
 _BREATHE_EVERY = 256
+LATEST: frozenset[tuple[Family, str]] = frozenset((family, "done") for family in FAMILIES if family != "ctl")
+"""What the next of its kind replaces: of a run, the last will do."""
 _SKIPPED = frozenset({"feat", "sig"})
 """Families whose unreadable messages are counted and passed over; of any other, one stops the api."""
 
@@ -46,7 +48,7 @@ class Feed:
     async def run(self, stop: asyncio.Event) -> None:
         """Read until stopped. Raises SessionOver when another session begins, Halt for what is unreadable."""
         self._passed_over = await passed_over(self._log)
-        reader = self._reader = await self._log.reader(FAMILIES)
+        reader = self._reader = await self._log.reader(FAMILIES, latest=LATEST)
         try:
             while not stop.is_set():
                 delivered = self._poll(reader)

@@ -132,6 +132,7 @@ class IngestService:
         reader = LogReader(
             self._log, families, Cursor(self._session_epoch),
             wake=wake.set if wake is not None else None, patient=wake is None,
+            recognises=self._writer.recognises,
         )  # fmt: skip
         await reader.start()
         return reader
@@ -195,8 +196,7 @@ class IngestService:
                 self._admit(delivered)
         consumer = self._done_consumer
         while consumer is not None and (raw := consumer.take()) is not None:
-            if ".done." in raw[1] or ".ctl." in raw[1]:  # what else a frame carries before its `done`
-                self._hear(Delivered(*raw))
+            self._hear(Delivered.last_of(raw))
 
     def _hear(self, delivered: Delivered) -> None:
         """A stage's `done`, or the claim of one that is no function of the log: at a live venue."""

@@ -7,7 +7,7 @@ mark), `claim` (of the log, not of the business), `shadow` (virtual), what featu
 
 import json
 
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_contracts.control import Session
 from penstock_contracts.features import DriftMeasured
 from penstock_contracts.market import Mark, RowQuarantined
@@ -19,18 +19,13 @@ from penstock_recorder import records
 from penstock_recorder.batches import ENCODERS, Batches
 from penstock_recorder.changes import Changes, OrderStep
 
-NOT_STORED = frozenset(
-    {
-        ("feat", "price"),
-        ("feat", "instrument"),
-        ("feat", "status"),
-        ("feat", "rate"),
-        ("feat", "gap"),
-        ("ord", "shadow"),
-        ("ctl", "claim"),
-    }
-    | {(family, "done") for family in ("feat", "sig", "ord", "ven")}
-)
+NOT_STORED: frozenset[tuple[Family, str]] = frozenset(
+    [
+        ("feat", "price"), ("feat", "instrument"), ("feat", "status"), ("feat", "rate"), ("feat", "gap"),
+        ("feat", "done"), ("sig", "done"), ("ord", "done"), ("ven", "done"),
+        ("ord", "shadow"), ("ctl", "claim"),
+    ]
+)  # fmt: skip
 """Families and kinds that leave no row."""
 
 _QUARANTINE = ("session", "ts", "sequence", "family", "kind", "reason", "raw")

@@ -104,7 +104,8 @@ class Recorder:
         stored = await self._database.cursor()
         self._committed = stored
         self._projection = Projection(self._session, stored.mark if stored else 0)
-        reader = await self._log.reader(FAMILIES, Cursor.from_json(stored.cursor) if stored else None)
+        cursor = Cursor.from_json(stored.cursor) if stored else None
+        reader = await self._log.reader(FAMILIES, cursor, passes_over=NOT_STORED)
         self.health.state = "running"
         _log.info("recording", session=self._session, sequence=stored.sequence if stored else 0)
         try:
@@ -156,8 +157,6 @@ class Recorder:
 
     def _project(self, delivered: Delivered) -> None:
         family, kind = delivered.family, delivered.kind
-        if (family, kind) in NOT_STORED:
-            return
         try:
             message = delivered.decode()
             if kind == "session" and message.session_id != self._session:

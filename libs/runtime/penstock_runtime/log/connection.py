@@ -134,11 +134,21 @@ class Log:
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
 
-    async def reader(self, families: Sequence[Family], cursor: Cursor | None = None) -> LogReader:
-        """Read families in log order from a cursor, or from the session's genesis."""
+    async def reader(
+        self,
+        families: Sequence[Family],
+        cursor: Cursor | None = None,
+        *,
+        passes_over: frozenset[tuple[Family, str]] = frozenset(),
+        latest: frozenset[tuple[Family, str]] = frozenset(),
+    ) -> LogReader:
+        """Read families in log order from a cursor, or from the session's genesis.
+
+        Kinds that are passed over are counted only; of those in `latest`, a frame gives but the last.
+        """
         if cursor is None:
             cursor = Cursor(sequence=await self.genesis())
-        reader = LogReader(self, families, cursor)
+        reader = LogReader(self, families, cursor, passes_over=passes_over, latest=latest)
         await reader.start()
         return reader
 

@@ -50,9 +50,6 @@ class OrderedConsumer:
         self._wake = wake
         self._clock = clock
         self.queue: deque[Raw] = deque()
-        self.stored: Raw = (0, "", b"", b"")
-        """The message as stored that was taken last; of a frame, the whole."""
-        self._opened: deque[Raw] = deque()
         self.arrived: Callable[[str, bytes], None] | None = None
         """Called with subject and header block of each message as it arrives: a measurement."""
         self.failure: Exception | None = None
@@ -109,36 +106,18 @@ class OrderedConsumer:
 
     @property
     def waiting(self) -> int:
-        """Messages that can be taken now, a frame that was not opened counting as one."""
-        return len(self.queue) + len(self._opened)
-
-    @property
-    def within(self) -> bool:
-        """Whether a part of the message that was taken last can still be taken."""
-        return bool(self._opened)
+        """Messages that can be taken now."""
+        return len(self.queue)
 
     @property
     def at_tail(self) -> bool:
         """Whether everything that the log held a moment ago was taken from here."""
-        return self._pending == 0 and not self.queue and not self._opened
+        return self._pending == 0 and not self.queue
 
     def take(self) -> Raw | None:
-        """The next message, those of a frame one by one; None when none waits.
-
-        Raises what stopped the consumer, UnreadableMessage for a broken frame.
-        """
-        if self._opened:
-            return self._opened.popleft()
-        raw = self.take_stored()
-        if raw is None or not frames.is_frame(raw[2]):
-            return raw
-        self._opened.extend((raw[0], *part) for part in frames.unpack(raw[3], frames.count_in(raw[2])))
-        return self._opened.popleft()
-
-    def take_stored(self) -> Raw | None:
-        """The next message as it is stored, a frame whole; None when none waits. Raises what stopped it."""
+        """The next message as it is stored, or None when none waits. Raises what stopped the consumer."""
         if self.queue:
-            self.stored = raw = self.queue.popleft()
+            raw = self.queue.popleft()
             if self._stalled and len(self.queue) < _BACKLOG_MAX // 2:
                 self._release()
             return raw

@@ -4,10 +4,12 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from penstock_contracts import codec, headers, subjects
+from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.headers import Origin
+
+from penstock_runtime.log.past import Raw
 
 _RECEIVED = re.compile(rb"\r\npenstock-received: (\d+)\r\n")
 _TRACEPARENT = re.compile(rb"\r\ntraceparent: ([0-9a-f-]{55})\r\n")
@@ -27,6 +29,12 @@ def _parse(subject: str) -> subjects.Subject:
     return parsed
 
 
+def kind_of(subject: str) -> tuple[Family, str]:
+    """Family and kind that a subject of the log names. UnreadableMessage for any other subject."""
+    parsed = _parse(subject)
+    return parsed.family, parsed.kind
+
+
 @dataclass(slots=True)
 class Delivered:
     """A stored message: its place, its envelope, and the bytes of its content."""
@@ -36,15 +44,26 @@ class Delivered:
     block: bytes
     """The header block as stored."""
     data: bytes
+    origin: Origin | None = None
+    count: int = 1
+    """How many outputs it stands for: of a frame of our own, taken as a whole, all that it carries."""
     family: Family = field(init=False)
     kind: str = field(init=False)
-    origin: Origin | None = field(init=False)
 
     def __post_init__(self) -> None:
         parsed = _parse(self.subject)
         self.family = parsed.family
         self.kind = parsed.kind
-        self.origin = headers.origin_in(self.block)
+        if self.origin is None:
+            self.origin = headers.origin_in(self.block)
+
+    @staticmethod
+    def last_of(raw: Raw) -> "Delivered":
+        """A stored message, or of a frame the last that it carries. UnreadableMessage for a broken frame."""
+        sequence, _, block, data = raw
+        if not frames.is_frame(block):
+            return Delivered(*raw)
+        return Delivered(sequence, *frames.unpack(data, frames.count_in(block))[-1])
 
     @property
     def major(self) -> int:

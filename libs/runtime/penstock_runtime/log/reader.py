@@ -2,18 +2,22 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from penstock_contracts import frames, headers
 from penstock_contracts.base import Family
 from penstock_contracts.control import Claim, Session
+from penstock_contracts.headers import Origin
 from penstock_contracts.subjects import family_filters
 from penstock_kernel.counting import Counter, Verdict
 from penstock_kernel.topology import PRODUCER_OF
 
 from penstock_runtime.errors import LogHole, SessionOver
 from penstock_runtime.log.cursor import Cursor, Place, digest_of
-from penstock_runtime.log.delivery import Delivered
+from penstock_runtime.log.delivery import Delivered, kind_of
+from penstock_runtime.log.past import Raw
 
 HOLE_S = 30.0
 """How long a number may stay missing while later ones are there: longer than a restart takes."""
@@ -43,18 +47,8 @@ class Consumer(Protocol):
         """Stop delivering."""
         ...
 
-    @property
-    def within(self) -> bool:
-        """Whether a part of the message that was taken last can still be taken."""
-        ...
-
-    @property
-    def stored(self) -> tuple[int, str, bytes, bytes]:
-        """The message as stored that was taken last."""
-        ...
-
     def take(self) -> tuple[int, str, bytes, bytes] | None:
-        """The next message: sequence, subject, header block, payload. Raises what stopped delivery."""
+        """The next stored message: sequence, subject, header block, payload. Raises what stopped delivery."""
         ...
 
 
@@ -82,10 +76,22 @@ class LogReader:
         wake: Callable[[], None] | None = None,
         arrived: Callable[[str, bytes], None] | None = None,
         patient: bool = False,
+        passes_over: frozenset[tuple[Family, str]] = frozenset(),
+        latest: frozenset[tuple[Family, str]] = frozenset(),
+        recognises: Callable[[Origin, bytes], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
         self._patient = patient
+        self._passes_over = passes_over
+        """Families and kinds that are counted and not delivered."""
+        self._latest = latest
+        """Families and kinds of which a frame's last is delivered, and the others are only counted."""
+        self._recognises = recognises
+        """Says of a frame, by its last number and its content, whether it is as we sent it ourselves."""
+        self._stored: Raw | None = None
+        self._opened: deque[tuple[Delivered, int]] = deque()
+        """What a frame still gives, each with its producer's number after it."""
         self._arrived = arrived
         self._clock = clock
         self._families = tuple(families)
@@ -132,8 +138,7 @@ class LogReader:
     def cursor(self) -> Cursor:
         """The place after the last message that `poll` gave or passed over."""
         places = {name: Place(each.epoch, each.next_index) for name, each in self._counters.items()}
-        stored = self._consumer.stored if self._consumer is not None else None
-        digest = digest_of(*stored[1:]) if stored is not None and stored[0] else self._start.digest
+        digest = digest_of(*self._stored[1:]) if self._stored is not None else self._start.digest
         return Cursor(self._sequence, digest, places)
 
     @property
@@ -144,17 +149,18 @@ class LogReader:
     @property
     def within(self) -> bool:
         """Whether outputs that were stored together with the last one polled are still to be polled."""
-        return self._consumer is not None and self._consumer.within
+        return bool(self._opened)
 
     @property
     def backlog(self) -> int:
-        """Messages that wait here to be polled."""
-        return self._consumer.waiting if self._consumer is not None else 0
+        """Messages that wait here to be polled; a frame that was not opened counts as one."""
+        waiting = self._consumer.waiting if self._consumer is not None else 0
+        return waiting + len(self._opened)
 
     @property
     def at_tail(self) -> bool:
         """Whether everything that the log held a moment ago was polled."""
-        return self._consumer is not None and self._consumer.at_tail
+        return self._consumer is not None and self._consumer.at_tail and not self._opened
 
     def poll(self) -> Delivered | None:
         """The next message taken, or None when none waits.
@@ -164,10 +170,21 @@ class LogReader:
         """
         consumer = self._consumer
         assert consumer is not None, "start the reader first"
-        while (raw := consumer.take()) is not None:
+        while True:
+            if self._opened:
+                return self._next_of_frame()
+            raw = consumer.take()
+            if raw is None:
+                break
             self._sequence = raw[0]
+            self._stored = raw
+            if frames.is_frame(raw[2]):
+                whole = self._open(raw)
+                if whole is not None:
+                    return whole
+                continue
             delivered = Delivered(*raw)
-            if self._takes(delivered):
+            if self._takes(delivered) and (delivered.family, delivered.kind) not in self._passes_over:
                 return delivered
         if self._ahead_since:
             self._check_holes()
@@ -185,6 +202,52 @@ class LogReader:
         except TimeoutError:
             return False
         return True
+
+    def _open(self, raw: Raw) -> Delivered | None:
+        """Take from a frame what is next; returns the whole when it is our own, as we sent it."""
+        sequence, subject, block, data = raw
+        last, count = headers.origin_in(block), frames.count_in(block)
+        family, _ = kind_of(subject)
+        counter = self._counters.get(last.producer) if last is not None else None
+        if last is None or counter is None or PRODUCER_OF.get(family) != last.producer:
+            return None
+        skip = counter.judge_run(sequence, last, count)
+        if counter.missing_since is not None:
+            self._ahead_since.setdefault(last.producer, self._clock())
+        if skip is None:
+            return None
+        self._ahead_since.pop(last.producer, None)
+        if not skip and self._recognises is not None and self._recognises(last, data):
+            counter.next_index = last.index + 1
+            return Delivered(*raw, origin=last, count=count)
+        self._queue(sequence, last, frames.unpack(data, count), skip)
+        return None
+
+    def _queue(self, sequence: int, last: Origin, parts: list[frames.Part], skip: int) -> None:
+        producer, epoch = last.producer, last.epoch
+        index = last.index - len(parts) + 1 + skip
+        wanted: list[tuple[int, frames.Part]] = []
+        newest: dict[tuple[Family, str], int] = {}
+        for number, part in enumerate(parts[skip:], index):
+            kind = kind_of(part[0])
+            if kind in self._passes_over:
+                continue
+            if kind in self._latest:
+                newest[kind] = number
+            wanted.append((number, part))
+        if newest:
+            wanted = [each for each in wanted if newest.get(kind_of(each[1][0]), each[0]) == each[0]]
+        # The numbers of those passed over count with the one before them.
+        numbers = [number for number, _ in wanted] + [last.index + 1]
+        self._counters[producer].next_index = numbers[0]
+        for (number, part), after in zip(wanted, numbers[1:], strict=True):
+            self._opened.append((Delivered(sequence, *part, origin=Origin(producer, epoch, number)), after))
+
+    def _next_of_frame(self) -> Delivered:
+        delivered, after = self._opened.popleft()
+        assert delivered.origin is not None
+        self._counters[delivered.origin.producer].next_index = after
+        return delivered
 
     def _takes(self, delivered: Delivered) -> bool:
         if delivered.family == "ctl":

@@ -114,6 +114,8 @@ class NumberedWriter:
         self._sent = 0
         self._outbox: deque[Output] = deque()
         self._found: dict[int, tuple[str, bytes]] = {}
+        self._frames: dict[int, bytes] = {}
+        """Content of the frames that were sent and are not confirmed, by their last number."""
         self._moved_at = self._clock()
         self.live = False
         """Whether everything was read that the log held at the start: only then may it publish."""
@@ -124,6 +126,7 @@ class NumberedWriter:
         self.epoch, self.made, self.confirmed, self._sent = epoch, made, confirmed, confirmed
         self._outbox.clear()
         self._found.clear()
+        self._frames.clear()
 
     def put(self, message: Message, ts: int, cause: Cause) -> Output | None:
         """Number an output. Returns None when the log holds it already.
@@ -171,6 +174,12 @@ class NumberedWriter:
             self._leads = False  # somebody else was faster: there is a first copy again
         self.confirmed = origin.index
         self._moved_at = self._clock()
+        self._frames.pop(origin.index, None)
+        if delivered.count > 1:  # a frame, byte for byte as it was sent
+            while self._outbox and self._outbox[0].index <= origin.index:
+                self._outbox.popleft()
+            failpoints.hit("after_confirm")
+            return
         if origin.index > self.made:
             self._found[origin.index] = (delivered.subject, delivered.data)
             return
@@ -179,6 +188,10 @@ class NumberedWriter:
             if output.index == origin.index:
                 self._compare(output.index, output.subject, output.payload, delivered.subject, delivered.data)
         failpoints.hit("after_confirm")
+
+    def recognises(self, last: Origin, data: bytes) -> bool:
+        """Whether a frame in the log, known by its last output, is one of ours, byte for byte."""
+        return last.epoch == self.epoch and self._frames.get(last.index) == data
 
     @property
     def unconfirmed(self) -> int:
@@ -208,7 +221,9 @@ class NumberedWriter:
                     self._log.publish_block(last.subject, last.block, last.payload)
                 else:
                     parts = [(each.subject, each.block, each.payload) for each in ready[at : at + count]]
-                    self._log.publish_block(*frames.pack(parts))
+                    frame = frames.pack(parts)
+                    self._frames[last.index] = frame[2]
+                    self._log.publish_block(*frame)
                 self._sent = last.index
                 at += count
         except OutboundBufferLimitError:

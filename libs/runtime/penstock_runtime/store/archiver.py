@@ -105,7 +105,7 @@ class Archiver:
         messages: list[Raw] = []
         size = 0
         while size < RUN_BYTES_MAX:
-            raw = consumer.take_stored()
+            raw = consumer.take()
             if raw is None:
                 wake.clear()
                 async with asyncio.timeout(_WAIT_S):
