@@ -10,7 +10,7 @@ from penstock.main import app, run, with_resume_value
 
 COMMANDS = [
     "paper", "up", "down", "status", "logs", "restart", "halt", "resume", "flatten", "doctor", "validate",
-    "verify", "sql",
+    "verify", "sql", "check-strategy", "backtest", "check-lookahead", "gate", "sweep", "walk-forward",
 ]  # fmt: skip
 
 
@@ -20,7 +20,14 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [*([each] for each in COMMANDS), ["config", "show"], ["sessions", "list"]]
+    "command",
+    [
+        *([each] for each in COMMANDS),
+        ["config", "show"],
+        ["sessions", "list"],
+        ["new", "strategy"],
+        ["strategy", "off"],
+    ],
 )
 def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "--help"]) == 0
@@ -29,7 +36,7 @@ def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixtur
 
 def test_no_command_is_untested() -> None:
     assert sorted(COMMANDS) == sorted(
-        str(each.callback.__name__) for each in app.registered_commands if each.callback
+        each.name or str(each.callback.__name__) for each in app.registered_commands if each.callback
     )
 
 
