@@ -438,7 +438,18 @@ class IngestService:
             _log.error("reader_behind", who=behind)
             self.health.errors += 1
             self.health.error = behind
-            await self._log.publish_command(_halt(behind))
+            await self._write_halt(behind)
+
+    async def _write_halt(self, why: str) -> None:
+        """As soon as the log takes it: one that reached it unanswered comes twice, which halts no more."""
+        while True:
+            try:
+                await self._log.publish_command(_halt(why))
+            except Unavailable as error:
+                _log.warning("halt_waits", error=str(error))
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
 
     def _done_ts(self, stage: str) -> int:
         return self._done[stage].ts if stage in self._done else 0
