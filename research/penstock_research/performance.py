@@ -55,8 +55,10 @@ class Annualisation:
 
     def __str__(self) -> str:
         step = self.step_ns / NS_PER_SECOND
-        named = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "day"}.get(step, f"{step:g} s")
-        return f"returns of a {named}, {self.periods_per_year:g} of them a year"
+        named = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}.get(
+            step, f"{step:g} s"
+        )
+        return f"returns of {named}, {self.periods_per_year:g} of them a year"
 
 
 @dataclass(frozen=True, slots=True)
