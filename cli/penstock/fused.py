@@ -15,7 +15,8 @@ from penstock_kernel.stage import Stage
 from penstock_risk.config import RiskConfig
 from penstock_risk.guarded import risk_stage
 from penstock_runtime.drivers import ChainDriver
-from penstock_runtime.log import Log
+from penstock_runtime.log import Delivered, Log
+from penstock_runtime.log.writer import Output
 from penstock_runtime.service import StageService
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.shell import run_shell
@@ -43,6 +44,21 @@ class FusedService:
         self._ingest = IngestService(log, settings, config, schedule, stages_here=True)
         self._stages = StageService("fused", ChainDriver(stages(settings)), log, settings)
         self._stages.on_output = self._note
+        self._fresh: dict[int, tuple[bytes, Message]] = {}
+        """What ingest has put out and the stages have not yet taken from the log, by number."""
+        self._ingest.on_output = self._keep
+        self._stages.decode_with(self._decode)
+
+    def _keep(self, output: Output, message: Message) -> None:
+        self._fresh[output.index] = output.payload, message
+
+    def _decode(self, delivered: Delivered) -> Message:
+        """What the log holds, decoded; the object itself where its bytes are those that it was encoded to."""
+        assert delivered.origin is not None
+        payload, message = self._fresh.pop(delivered.origin.index, (None, None))
+        if message is not None and payload == delivered.data:
+            return message
+        return delivered.decode()
 
     def _note(self, producer: str, index: int, message: Message) -> None:
         if isinstance(message, Done):

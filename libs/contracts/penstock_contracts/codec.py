@@ -64,7 +64,7 @@ def encode(message: Message) -> bytes:
     if entry.columns:
         data = _encode_columns(message, entry)
     else:
-        data = adapter(entry.cls).dump_json(message, warnings="error")
+        data = adapter(entry.cls).serializer.to_json(message, warnings="error")
     if len(data) > DECODE_BYTES_MAX:
         raise ValueError(f"{entry.name} of {len(data)} bytes, at most {DECODE_BYTES_MAX} can be read")
     return data
@@ -85,7 +85,7 @@ def decode(family: Family, kind: str, major: int, data: bytes) -> Message:
     try:
         if entry.columns:
             return _decode_columns(data, entry)
-        return adapter(entry.cls).validate_json(data, strict=True)
+        return adapter(entry.cls).validator.validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
@@ -138,7 +138,7 @@ def _decode_columns(data: bytes, entry: MessageType) -> Message:
     offset = 4 + length
     if offset > len(data):
         raise ValueError(f"header of {length} bytes in a message of {len(data)}")
-    header = header_adapter(entry).validate_json(data[4:offset], strict=True)
+    header = header_adapter(entry).validator.validate_json(data[4:offset], strict=True)
     rows = header.rows
     values = {name: getattr(header, name) for name in entry.fields}
     for name, dtype, names in _column_plan(entry):

@@ -57,6 +57,31 @@ def _date(day: int) -> str:
     return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
+class Numbering:
+    """Header blocks of one producer's outputs of one type in one epoch: what they share is written once."""
+
+    __slots__ = ("_after_id", "_after_index", "_after_time", "_head")
+
+    def __init__(self, type_name: str, producer: str, epoch: int, *, partition: int, config: str) -> None:
+        self._head = f"NATS/1.0\r\n{PRODUCER}: {producer}\r\n{EPOCH}: {epoch}\r\n{INDEX}: "
+        self._after_index = f"\r\n{SPEC}: 1.0\r\n{ID}: {producer}-{epoch}-"
+        self._after_id = f"\r\n{TYPE}: {type_name}\r\n{SOURCE}: /penstock/p{partition}/{producer}\r\n{TIME}: "
+        self._after_time = f"\r\n{CONFIG}: {config}\r\n"
+
+    def block(
+        self, index: int, ts: int, *, cause: str = "", traceparent: str = "", received: int = 0
+    ) -> bytes:
+        """The header block of the `index`-th output; `ts` is its event time in ns."""
+        text = f"{self._head}{index}{self._after_index}{index}{self._after_id}{rfc3339(ts)}{self._after_time}"
+        if cause:
+            text += f"{CAUSE}: {cause}\r\n"
+        if traceparent:
+            text += f"{TRACEPARENT}: {traceparent}\r\n"
+        if received:
+            text += f"{RECEIVED}: {received}\r\n"
+        return (text + "\r\n").encode()
+
+
 def numbered(
     type_name: str,
     origin: Origin,
@@ -68,20 +93,9 @@ def numbered(
     traceparent: str = "",
     received: int = 0,
 ) -> bytes:
-    """The header block of an output that is the `origin.index`-th of its producer in its epoch."""
-    text = (
-        f"NATS/1.0\r\n{PRODUCER}: {origin.producer}\r\n{EPOCH}: {origin.epoch}\r\n{INDEX}: {origin.index}\r\n"
-        f"{SPEC}: 1.0\r\n{ID}: {origin.producer}-{origin.epoch}-{origin.index}\r\n{TYPE}: {type_name}\r\n"
-        f"{SOURCE}: /penstock/p{partition}/{origin.producer}\r\n{TIME}: {rfc3339(ts)}\r\n"
-        f"{CONFIG}: {config}\r\n"
-    )
-    if cause:
-        text += f"{CAUSE}: {cause}\r\n"
-    if traceparent:
-        text += f"{TRACEPARENT}: {traceparent}\r\n"
-    if received:
-        text += f"{RECEIVED}: {received}\r\n"
-    return (text + "\r\n").encode()
+    """The header block of a single output that is the `origin.index`-th of its producer in its epoch."""
+    numbering = Numbering(type_name, origin.producer, origin.epoch, partition=partition, config=config)
+    return numbering.block(origin.index, ts, cause=cause, traceparent=traceparent, received=received)
 
 
 def unnumbered(type_name: str, identity: str, ts: int, *, partition: int, source: str) -> bytes:

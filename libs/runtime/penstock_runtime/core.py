@@ -47,6 +47,8 @@ class StageCore:
         self.name = name
         self.driver = driver
         self.writers = writers
+        self.decode: Callable[[Delivered], Message] = Delivered.decode
+        """How messages are read; who has one as an object already may say so."""
         self.live = False
         """Everything that the log held of our outputs at the start was read: we may publish."""
         self._observer = observer
@@ -145,7 +147,7 @@ class StageCore:
             fed += 1
             self._observer.took(delivered)
             try:
-                message = delivered.decode()
+                message = self.decode(delivered)
             except UnreadableMessage as error:
                 # Without the end of an interval everything would wait for it, for ever and in silence.
                 if delivered.family in ("ord", "ven", "ctl") or delivered.kind in ("done", "mark"):

@@ -74,6 +74,10 @@ class StageService:
         self.on_output: Callable[[str, int, Message], None] | None = None
         """Called with producer, number and output as it is made: a fused ingest learns of `done` by it."""
 
+    def decode_with(self, decode: Callable[[Delivered], Message]) -> None:
+        """Read messages by `decode`, which may have them as objects already."""
+        self._core.decode = decode
+
     async def start(self) -> None:
         """Restore the last snapshot and begin to read. Raises what makes that impossible."""
         await self._snapshots.open()

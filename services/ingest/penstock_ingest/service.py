@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 from penstock_contracts.base import Family, Message
@@ -21,7 +22,7 @@ from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter, StreamLimits
 from penstock_runtime.log.consumer import OrderedConsumer
-from penstock_runtime.log.writer import Cause
+from penstock_runtime.log.writer import Cause, Output
 from penstock_runtime.passing import passed_over
 from penstock_runtime.readers import LOOK_S, Readers
 from penstock_runtime.service import REST_S, surface
@@ -98,6 +99,8 @@ class IngestService:
         self._kill_file = KillFile(settings.data_dir)
         self._readers = Readers(log, settings.section("log", StreamLimits).age_max_s)
         self.health = Health("ingest")
+        self.on_output: Callable[[Output, Message], None] | None = None
+        """Called with each output: stages in this process need not decode what was just encoded."""
 
     async def start(self) -> None:
         """Read what earlier writers wrote, claim, and take over. Raises Superseded when another won."""
@@ -343,11 +346,16 @@ class IngestService:
         settled = not self._unfinished and len(done) == len(STAGES) and not self._commands
         return settled and all(each.quiet for each in done)
 
+    def _put(self, message: Message, ts: int, cause: Cause) -> None:
+        output = self._writer.put(message, ts, cause)
+        if self.on_output is not None and output is not None:
+            self.on_output(output, message)
+
     def _put_all(self, messages: list[Message]) -> None:
         received = Cause(received_ns=time.time_ns())
         for message in messages:
             ts = getattr(message, "ts_init", 0)
-            self._writer.put(message, ts if isinstance(ts, int) else int(ts[-1]), received)
+            self._put(message, ts if isinstance(ts, int) else int(ts[-1]), received)
         self.health.outputs += len(messages)
 
     def _put_mark(self) -> None:
@@ -358,7 +366,7 @@ class IngestService:
             kept = RowQuarantined(
                 source=row.feed, row=row.row, reason=row.reason, raw=row.text[:RAW_MAX], ts_init=until
             )
-            self._writer.put(kept, until, Cause())
+            self._put(kept, until, Cause())
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
         self._last = mark
@@ -366,7 +374,7 @@ class IngestService:
             self._readers.saw_mark(mark.ts, self._own.sequence)
         self._unfinished.append(mark.ts)
         self._unrecorded.append(mark.ts)
-        self._writer.put(mark, mark.ts, Cause(received_ns=time.time_ns()))
+        self._put(mark, mark.ts, Cause(received_ns=time.time_ns()))
         failpoints.hit("after_mark")
 
     def _over(self) -> bool:

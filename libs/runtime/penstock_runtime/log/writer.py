@@ -116,6 +116,7 @@ class NumberedWriter:
         self._found: dict[int, tuple[str, bytes]] = {}
         self._frames: dict[int, bytes] = {}
         """Content of the frames that were sent and are not confirmed, by their last number."""
+        self._numberings: dict[str, headers.Numbering] = {}
         self._moved_at = self._clock()
         self.live = False
         """Whether everything was read that the log held at the start: only then may it publish."""
@@ -127,6 +128,7 @@ class NumberedWriter:
         self._outbox.clear()
         self._found.clear()
         self._frames.clear()
+        self._numberings.clear()
 
     def put(self, message: Message, ts: int, cause: Cause) -> Output | None:
         """Number an output. Returns None when the log holds it already.
@@ -147,15 +149,13 @@ class NumberedWriter:
         traceparent = ""
         if type(message) is not Done and type(message) is not Prices:
             traceparent = self._trace(cause)
-        block = headers.numbered(
-            kind.name,
-            Origin(self.producer, self.epoch, self.made),
-            ts,
-            partition=self._log.partition,
-            config=self._config,
-            cause=cause.origin,
-            traceparent=traceparent,
-            received=cause.received_ns,
+        numbering = self._numberings.get(kind.name)
+        if numbering is None:
+            numbering = self._numberings[kind.name] = headers.Numbering(
+                kind.name, self.producer, self.epoch, partition=self._log.partition, config=self._config
+            )
+        block = numbering.block(
+            self.made, ts, cause=cause.origin, traceparent=traceparent, received=cause.received_ns
         )
         output = Output(
             self.made, subject, block, payload, self._clock(),
