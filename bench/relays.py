@@ -31,12 +31,13 @@ SIZES = (320, 420, 500, 1500)
 STREAM = "FLOW-0"
 
 
-def block(producer: str, index: int, received_ns: int) -> bytes:
-    """A header block of the usual size."""
+def block(producer: str, index: int, received_ns: int, *, traced: bool) -> bytes:
+    """A header block of the usual size; ticks and features carry no trace context."""
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" if traced else ""
     return headers.numbered(
         "penstock.order.approved.v1", Origin(producer, 1, index), received_ns, partition=0,
-        config="0123456789abcdef", cause=f"{producer}:1:{index}",
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", received=received_ns,
+        config="0123456789abcdef", cause=f"{producer}:1:{index}", traceparent=traceparent,
+        received=received_ns,
     )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ async def relay(url: str, hop: int, every: int) -> None:
             return
         index += 1
         stamp = int(headers.parse(received)[headers.RECEIVED])
-        client.publish_block(PATH[hop + 1], block("relay", index, stamp), payload)
+        client.publish_block(PATH[hop + 1], block("relay", index, stamp, traced=hop + 1 > STRATEGY), payload)
 
     await tail(client, PATH[hop], pass_on)
     print("ready", flush=True)
@@ -93,7 +94,7 @@ async def measure(url: str, events_per_s: float, seconds: float) -> LatencyHisto
     while (elapsed := time.perf_counter() - began) < seconds:
         while sent < elapsed * events_per_s:
             sent += 1
-            client.publish_block(PATH[0], block("ingest", sent, time.time_ns()), payload)
+            client.publish_block(PATH[0], block("ingest", sent, time.time_ns(), traced=False), payload)
         await asyncio.sleep(max(0.0, began + (sent + 1) / events_per_s - time.perf_counter()))
     await asyncio.sleep(0.5)
     await client.close()

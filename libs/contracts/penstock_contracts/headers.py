@@ -138,6 +138,15 @@ def origin_in(block: bytes) -> Origin | None:
     return origin_of(parse(block)) if b"penstock-" in block else None
 
 
+_CAUSE = re.compile(rf"\r\n{CAUSE}: ([A-Za-z0-9_.-]{{1,80}}):({_NUMBER}):({_NUMBER})\r\n".encode())
+
+
+def cause_in(block: bytes) -> Origin | None:
+    """Which output a message follows from, by its header block; None when it names none."""
+    match = _CAUSE.search(block)
+    return Origin(match[1].decode(), int(match[2]), int(match[3])) if match is not None else None
+
+
 def origin_of(headers: Mapping[str, str] | None) -> Origin | None:
     """Whose output a message is, or None for an unnumbered one. UnreadableMessage if half of it is there."""
     if not headers or not (PRODUCER in headers or EPOCH in headers or INDEX in headers):

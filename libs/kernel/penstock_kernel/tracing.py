@@ -7,6 +7,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from penstock_contracts.headers import Origin
+
 from penstock_kernel.ids import span_id, trace_id
 
 SAMPLED = 0x01
@@ -49,3 +51,14 @@ def child(parent: str, producer: str, epoch: int, index: int) -> str:
     if parts is None:
         return root("", producer, epoch, index)
     return f"00-{parts.trace_id}-{span_id(parts.trace_id, producer, epoch, index)}-{parts.flags:02x}"
+
+
+def derived(session: str, origin: Origin, cause: Origin | None) -> str:
+    """The traceparent of a message that carries none: a tick's, or what was made of one.
+
+    Ticks are many and few lead anywhere, so who acts on one derives what it would have said.
+    """
+    if cause is None:
+        return root(session, origin.producer, origin.epoch, origin.index)
+    first = root(session, cause.producer, cause.epoch, cause.index)
+    return child(first, origin.producer, origin.epoch, origin.index)

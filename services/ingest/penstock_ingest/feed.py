@@ -129,8 +129,16 @@ class TableFeed:
         self._row_numbers = row_numbers
         self._rows_max = rows_max(table.columns, batch_rows)
         self._gaps = _gap_rows(table)
-        self._next = 0
         self._taken = 0
+        self._move(0)
+
+    def _move(self, row: int) -> None:
+        """Stand before a row. What is asked at every mark is found once."""
+        table = self._table
+        self._next = row
+        self._next_ts = int(table.ts[row]) if row < len(table.ts) else None
+        bad = len(table.bad_after)
+        self._bad = int(np.searchsorted(table.bad_after, row, side="right")) if row and bad else 0
 
     @property
     def makes(self) -> type[Message] | None:
@@ -156,20 +164,15 @@ class TableFeed:
 
     @property
     def position(self) -> int:
-        return self._next + self._bad()
+        return self._next + self._bad
 
     @property
     def quarantined(self) -> Counter[str]:
-        bad = self._bad()
+        bad = self._bad
         return counted(self._table.bad_reason[:bad]) if bad else Counter()
 
-    def _bad(self) -> int:
-        """Quarantined rows passed so far."""
-        return int(np.searchsorted(self._table.bad_after, self._next, side="right")) if self._next else 0
-
     def next_time(self) -> int | None:
-        ts = self._table.ts
-        return int(ts[self._next]) if self._next < len(ts) else None
+        return self._next_ts
 
     def last_time(self) -> int | None:
         return int(self._table.ts[-1])
@@ -182,31 +185,30 @@ class TableFeed:
 
     def _read(self, ts: int, rows: int) -> Iterator[Message]:
         first = self._next
-        self._next = max(first, int(np.searchsorted(self._table.ts, ts, side="right")))
+        if self._next_ts is None or self._next_ts > ts:
+            return iter(())
+        self._move(int(np.searchsorted(self._table.ts, ts, side="right")))
         return batches(
             self._table, self.instrument.instrument, self.name, first, self._next, rows, self._gaps
         )
 
     def seek(self, position: int) -> None:
-        self._next = 0
         bad_after = self._table.bad_after
         # Good rows that stand before the place: position = good + quarantined among them.
-        self._next = max(
-            0, position - int(np.count_nonzero(bad_after + np.arange(len(bad_after)) < position))
-        )
+        self._move(max(0, position - int(np.count_nonzero(bad_after + np.arange(len(bad_after)) < position))))
         if self._next > len(self._table.ts) or self.position != position:
             raise ValueError(
                 f"{self.name}: no place {position} among {len(self._table.ts) + len(bad_after)} rows"
             )
-        self._taken = self._bad()
+        self._taken = self._bad
 
     def skip(self, rows: int) -> None:
         if rows < 0 or self._next + rows > len(self._table.ts):
             raise ValueError(f"{self.name}: {rows} rows from {self._next} on, of {len(self._table.ts)}")
-        self._next += rows
+        self._move(self._next + rows)
 
     def take_quarantined(self) -> list[QuarantinedRow]:
-        first, self._taken = self._taken, self._bad()
+        first, self._taken = self._taken, self._bad
         table, codes = self._table, self._table.bad_reason
         return [
             QuarantinedRow(

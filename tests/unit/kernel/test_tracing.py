@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from penstock_contracts.headers import Origin
+from penstock_kernel import tracing
 from penstock_kernel.tracing import TraceParent, child, parse, root
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -82,3 +84,14 @@ def test_a_malformed_parent_begins_a_new_trace(malformed: str) -> None:
 @given(st.text(max_size=80))
 def test_whatever_the_parent_is_the_child_is_valid(parent: str) -> None:
     assert parse(child(parent, "risk", 1, 1)) is not None
+
+
+def test_what_follows_from_a_tick_without_context_is_in_the_tick_s_trace() -> None:
+    tick, row = Origin("ingest", 7, 12), Origin("features", 3, 40)
+    derived = parse(tracing.derived("session", row, tick))
+    first = parse(tracing.root("session", "ingest", 7, 12))
+    assert derived is not None
+    assert first is not None
+    assert derived.trace_id == first.trace_id
+    assert str(derived) == tracing.child(str(first), "features", 3, 40)
+    assert tracing.derived("session", tick, None) == str(first)

@@ -21,6 +21,12 @@ def received_in(block: bytes) -> int:
     return int(match[1]) if match else 0
 
 
+def traceparent_in(block: bytes) -> str:
+    """W3C trace context of a message, empty if it carries none."""
+    match = _TRACEPARENT.search(block)
+    return match[1].decode() if match else ""
+
+
 @lru_cache(maxsize=4096)
 def _parse(subject: str) -> subjects.Subject:
     parsed = subjects.parse(subject)
@@ -79,12 +85,6 @@ class Delivered:
     def received_ns(self) -> int:
         """Wall time at which the datum that began this chain was published; 0 if unknown."""
         return received_in(self.block)
-
-    @property
-    def traceparent(self) -> str:
-        """W3C trace context, empty if there is none."""
-        match = _TRACEPARENT.search(self.block)
-        return match[1].decode() if match else ""
 
     def decode(self) -> Message:
         """The message. UnreadableMessage when it cannot be read."""

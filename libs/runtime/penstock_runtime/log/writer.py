@@ -16,7 +16,6 @@ import structlog
 from nats.errors import OutboundBufferLimitError
 from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
-from penstock_contracts.features import Prices
 from penstock_contracts.headers import Origin
 from penstock_contracts.interval import Done
 from penstock_kernel import tracing
@@ -24,7 +23,7 @@ from penstock_kernel.topology import PLACES
 
 from penstock_runtime import failpoints
 from penstock_runtime.errors import OutputDiffers
-from penstock_runtime.log.delivery import Delivered
+from penstock_runtime.log.delivery import Delivered, traceparent_in
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +31,8 @@ WINDOW = 4096
 """Outputs on their way at once."""
 GO_BACK_S = 0.5
 """How long confirmation may stand still before the writer goes back."""
+UNTRACED: frozenset[Family] = frozenset(("md", "feat"))
+"""Families whose messages carry no trace context: it is derived where one leads to something."""
 FRAME_FROM = 8
 """So many outputs ready at once travel as one message."""
 FRAME_BYTES_MAX = 192 * 1024
@@ -57,14 +58,15 @@ class Output:
 class Cause:
     """The input that an output follows from."""
 
-    origin: str = ""
+    origin: Origin | None = None
     received_ns: int = 0
-    traceparent: str = ""
+    block: bytes = b""
+    """Its header block."""
 
     @staticmethod
     def of(delivered: Delivered) -> "Cause":
         """The cause that a delivered message is."""
-        return Cause(str(delivered.origin or ""), delivered.received_ns, delivered.traceparent)
+        return Cause(delivered.origin, delivered.received_ns, delivered.block)
 
 
 class Outlet(Protocol):
@@ -146,16 +148,15 @@ class NumberedWriter:
             self._compare(self.made, subject, payload, *found)
         if self.made <= self.confirmed:
             return None
-        traceparent = ""
-        if type(message) is not Done and type(message) is not Prices:
-            traceparent = self._trace(cause)
+        traced = self.family not in UNTRACED and type(message) is not Done
+        traceparent = self._trace(cause) if traced else ""
         numbering = self._numberings.get(kind.name)
         if numbering is None:
             numbering = self._numberings[kind.name] = headers.Numbering(
                 kind.name, self.producer, self.epoch, partition=self._log.partition, config=self._config
             )
         block = numbering.block(
-            self.made, ts, cause=cause.origin, traceparent=traceparent, received=cause.received_ns
+            self.made, ts, cause=str(cause.origin or ""), traceparent=traceparent, received=cause.received_ns
         )
         output = Output(
             self.made, subject, block, payload, self._clock(),
@@ -264,8 +265,11 @@ class NumberedWriter:
             await self._log.store_block(output.subject, output.block, output.payload)
 
     def _trace(self, cause: Cause) -> str:
-        if cause.traceparent:
-            return tracing.child(cause.traceparent, self.producer, self.epoch, self.made)
+        parent = traceparent_in(cause.block)
+        if not parent and cause.origin is not None:
+            parent = tracing.derived(self._session_id, cause.origin, headers.cause_in(cause.block))
+        if parent:
+            return tracing.child(parent, self.producer, self.epoch, self.made)
         return tracing.root(self._session_id, self.producer, self.epoch, self.made)
 
     def _compare(self, index: int, subject: str, payload: bytes, found_subject: str, found: bytes) -> None:
