@@ -10,6 +10,7 @@ import structlog
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.headers import Origin
+from penstock_kernel.errors import HaltError
 from penstock_kernel.topology import PLACES
 
 from penstock_runtime import failpoints
@@ -154,7 +155,10 @@ class StageCore:
                     raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
                 self._observer.unreadable(delivered, error)
                 continue
-            produced = driver.feed(message)
+            try:
+                produced = driver.feed(message)
+            except HaltError as error:
+                raise Halt(f"{self.name}: {delivered.subject} at {delivered.sequence}: {error}") from error
             if produced:
                 self._put(produced, delivered)
         return fed

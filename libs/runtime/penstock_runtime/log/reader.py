@@ -9,12 +9,13 @@ from typing import Protocol
 from penstock_contracts import frames, headers
 from penstock_contracts.base import Family
 from penstock_contracts.control import Claim, Session
+from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.headers import Origin
 from penstock_contracts.subjects import family_filters
 from penstock_kernel.counting import Counter, Verdict
 from penstock_kernel.topology import PRODUCER_OF
 
-from penstock_runtime.errors import LogHole, SessionOver
+from penstock_runtime.errors import LogHole, SessionOver, UnreadableHalt
 from penstock_runtime.log.cursor import Cursor, Place, digest_of
 from penstock_runtime.log.delivery import Delivered, kind_of
 from penstock_runtime.log.past import Raw
@@ -166,7 +167,8 @@ class LogReader:
         """The next message taken, or None when none waits.
 
         Raises SessionOver when a new session begins, LogHole for a number missing too long, LogLost
-        when the consumer found another log, UnreadableMessage for a broken envelope or frame.
+        when the consumer found another log, UnreadableMessage for a broken envelope or frame,
+        UnreadableHalt for a session or a claim that cannot be read.
         """
         consumer = self._consumer
         assert consumer is not None, "start the reader first"
@@ -267,19 +269,23 @@ class LogReader:
         return verdict is Verdict.TAKE
 
     def _follow(self, delivered: Delivered) -> None:
-        if delivered.kind == "session":
+        if delivered.kind not in ("session", "claim"):
+            return
+        try:
             message = delivered.decode()
+        except UnreadableMessage as error:
+            # Whose numbers count is not known any more.
+            raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
+        if delivered.kind == "session":
             if not isinstance(message, Session) or message.phase != "genesis":
                 return
             if self._genesis != delivered.sequence:
                 raise SessionOver(f"session {message.session_id} began at {delivered.sequence}")
             for counter in self._counters.values():
                 counter.session(delivered.sequence, message)
-        elif delivered.kind == "claim":
-            message = delivered.decode()
-            if isinstance(message, Claim) and message.producer in self._counters:
-                self._counters[message.producer].claim(delivered.sequence, message)
-                self._ahead_since.pop(message.producer, None)
+        elif isinstance(message, Claim) and message.producer in self._counters:
+            self._counters[message.producer].claim(delivered.sequence, message)
+            self._ahead_since.pop(message.producer, None)
 
     def _check_holes(self) -> None:
         now = self._clock()
