@@ -120,15 +120,15 @@ def wall_clock() -> None:
 
 def message_ids() -> None:
     """Outputs carry a `Nats-Msg-Id`: the server acknowledges a repeat without storing it."""
-    from penstock_contracts import headers  # noqa: PLC0415
+    from penstock_contracts.headers import Numbering, origin_in  # noqa: PLC0415
 
-    numbered = headers.numbered
+    plain = Numbering.block
 
-    def identified(type_name: str, origin: Any, ts: int, **options: Any) -> bytes:
-        block = numbered(type_name, origin, ts, **options)
-        return block[:-2] + f"Nats-Msg-Id: {origin}\r\n\r\n".encode()
+    def identified(self: Numbering, index: int, ts: int, **options: Any) -> bytes:
+        block = plain(self, index, ts, **options)
+        return block[:-2] + f"Nats-Msg-Id: {origin_in(block)}\r\n\r\n".encode()
 
-    headers.numbered = identified
+    Numbering.block = identified  # type: ignore[method-assign]
 
 
 def other_code() -> None:

@@ -168,14 +168,7 @@ def rest_of_a_frame_lost(patch: MonkeyPatch) -> None:
     """A reader that stood within a frame goes on after it."""
     begin = OrderedConsumer.begin
 
-    async def after_it(self: OrderedConsumer, sequence: int, digest: str) -> None:
-        receive = self._receive
-
-        def whole(subject: str, reply: str, block: bytes, data: bytes) -> None:
-            self._resumed = False
-            receive(subject, reply, block, data)
-
-        patch.setattr(self, "_receive", whole)
+    async def after_it(self: OrderedConsumer, sequence: int, digest: str, *, within: bool = False) -> None:
         await begin(self, sequence, digest)
 
     patch.setattr(OrderedConsumer, "begin", after_it)

@@ -49,9 +49,9 @@ def to_end(coroutine: Coroutine[Any, Any, T]) -> T:
 class ScheduledConsumer(OrderedConsumer):
     """The ordered consumer; the scheduler looks after it in place of its monitor."""
 
-    async def start(self, sequence: int, digest: str) -> None:
+    async def start(self, sequence: int, digest: str, *, within: bool = False) -> None:
         """Begin, without a monitor."""
-        await self.begin(sequence, digest)
+        await self.begin(sequence, digest, within=within)
 
 
 class ScheduledLog(Log):

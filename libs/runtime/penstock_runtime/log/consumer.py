@@ -15,7 +15,6 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from nats.js.errors import APIError, NotFoundError
-from penstock_contracts import frames
 
 from penstock_runtime.errors import Halt, LogAgedOut, LogLost, Unavailable
 from penstock_runtime.log.client import LogClient
@@ -61,8 +60,8 @@ class OrderedConsumer:
         self._stalled_at = 0.0
         self._last: tuple[int, str] = (0, "")
         self._last_raw: tuple[str, bytes, bytes] = ("", b"", b"")
-        self._resumed = False
-        """The message at the start may be a frame of which the caller has taken a part."""
+        self._within = False
+        """The message at the start is a frame of which the caller has taken a part."""
         self._start_sequence = 1
         self._expected = 1
         self._name = ""
@@ -74,20 +73,21 @@ class OrderedConsumer:
         self._monitor: asyncio.Task[None] | None = None
         self._restart = asyncio.Event()
 
-    async def start(self, sequence: int, digest: str) -> None:
-        """Begin at `sequence`. With a digest that message was handed over: it is compared, not delivered.
+    async def start(self, sequence: int, digest: str, *, within: bool = False) -> None:
+        """Begin at `sequence`. With a digest that message was handed over: it is compared, not delivered,
+        or delivered once more when it is a frame of which a part was taken (`within`).
 
         Raises LogLost when another message lies there, or none can; LogAgedOut when it is no longer kept
         and there is no past to read it from.
         """
-        await self.begin(sequence, digest)
+        await self.begin(sequence, digest, within=within)
         self._monitor = asyncio.create_task(self._watch(), name=f"consumer {self._filters[0]}")
 
-    async def begin(self, sequence: int, digest: str) -> None:
+    async def begin(self, sequence: int, digest: str, *, within: bool = False) -> None:
         """Begin as `start` does; when to begin `again` is the caller's to see."""
         self._start_sequence = max(sequence, 1)
         self._last = (sequence, digest) if digest else (0, "")
-        self._resumed = bool(digest)
+        self._within = within
         try:
             await self._create()
         except LogAgedOut as error:
@@ -191,7 +191,7 @@ class OrderedConsumer:
         self._expected += 1
         if not self._continues(sequence, subject, block, data):
             return
-        self._resumed = False
+        self._within = False
         self._last = (sequence, "")
         self._last_raw = (subject, block, data)
         self.queue.append((sequence, subject, block, data))
@@ -208,7 +208,7 @@ class OrderedConsumer:
                     LogLost(f"{self._stream}:{sequence} holds another message than the one read: {subject}")
                 )
                 return False
-            return self._resumed and frames.is_frame(block)
+            return self._within
         if last and self._expected == 2:
             self._fail(LogLost(f"{self._stream}:{last} is gone; the next message is {sequence}"))
             return False
@@ -350,7 +350,9 @@ class OrderedConsumer:
                     )
                 digest = ""
                 self._last = (last, "")
-                continue
+                if not self._within:
+                    continue
+                self._within = False
             if passes(filters, subject):
                 self.queue.append(raw)
                 if self.arrived is not None:

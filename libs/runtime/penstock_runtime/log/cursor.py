@@ -23,6 +23,8 @@ class Cursor:
     digest: str = ""
     """Of that message; empty where nothing was handed over yet."""
     places: dict[str, Place] = field(default_factory=dict)
+    within: bool = False
+    """That message is a frame, and carries more than was handed over."""
 
     def to_json(self) -> str:
         """The cursor as text, for a snapshot or a database row."""

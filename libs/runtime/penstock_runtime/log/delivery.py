@@ -64,6 +64,14 @@ class Delivered:
             self.origin = headers.origin_in(self.block)
 
     @staticmethod
+    def all_of(raw: Raw) -> "list[Delivered]":
+        """A stored message, or all that a frame carries. UnreadableMessage for a broken frame."""
+        sequence, _, block, data = raw
+        if not frames.is_frame(block):
+            return [Delivered(*raw)]
+        return [Delivered(sequence, *part) for part in frames.unpack(data, frames.count_in(block))]
+
+    @staticmethod
     def last_of(raw: Raw) -> "Delivered":
         """A stored message, or of a frame the last that it carries. UnreadableMessage for a broken frame."""
         sequence, _, block, data = raw

@@ -40,8 +40,8 @@ class Consumer(Protocol):
         """Whether everything that the log held a moment ago was taken."""
         ...
 
-    async def start(self, sequence: int, digest: str) -> None:
-        """Begin at a sequence; with a digest after it, the message there compared."""
+    async def start(self, sequence: int, digest: str, *, within: bool = False) -> None:
+        """Begin at a sequence; with a digest after it, the message there compared, or `within` it."""
         ...
 
     async def stop(self) -> None:
@@ -125,7 +125,7 @@ class LogReader:
         unique = list(dict.fromkeys(filters))
         self._consumer = await self._log.consumer(unique, self._wake, patient=self._patient)
         self._consumer.arrived = self._arrived
-        await self._consumer.start(self._start.sequence, self._start.digest)
+        await self._consumer.start(self._start.sequence, self._start.digest, within=self._start.within)
 
     async def stop(self) -> None:
         """Stop delivery."""
@@ -140,12 +140,16 @@ class LogReader:
         """The place after the last message that `poll` gave or passed over."""
         places = {name: Place(each.epoch, each.next_index) for name, each in self._counters.items()}
         digest = digest_of(*self._stored[1:]) if self._stored is not None else self._start.digest
-        return Cursor(self._sequence, digest, places)
+        return Cursor(self._sequence, digest, places, within=self._still_within)
 
     @property
     def sequence(self) -> int:
         """Log sequence of the last message looked at."""
         return self._sequence
+
+    @property
+    def _still_within(self) -> bool:
+        return bool(self._opened) if self._stored is not None else self._start.within
 
     @property
     def within(self) -> bool:

@@ -75,7 +75,8 @@ class MarketWatch:
         """Take what has come."""
         consumer = self._consumer
         while consumer is not None and (raw := consumer.take()) is not None:
-            self._take(Delivered(*raw))
+            for delivered in Delivered.all_of(raw):
+                self._take(delivered)
 
     def _take(self, delivered: Delivered) -> None:
         origin = delivered.origin
