@@ -144,7 +144,7 @@ def _run_intervals(stages: Stages, schedule: Schedule, result: ChainedRun, keep_
         if mark.ended and risk.flat:
             return
         ended += mark.ended
-        if not messages and all(each.quiet for each in done):
+        if not schedule.over and not messages and all(each.quiet for each in done):
             schedule.skip_to(min(each.next_due for each in done))
     raise RuntimeError(f"{ENDED_MARKS_MAX} marks after the data the account is still not flat")
 
