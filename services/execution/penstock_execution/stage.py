@@ -26,7 +26,7 @@ from pydantic import TypeAdapter
 from penstock_execution.config import ExecutionConfig
 from penstock_execution.errors import RepeatedOrder
 from penstock_execution.guard import Guard, GuardState
-from penstock_execution.orders import TrackedOrder, blocked
+from penstock_execution.orders import PaperOrder, blocked
 from penstock_execution.paper.state import PaperState
 from penstock_execution.paper.venue import MarketBatch, PaperVenue
 from penstock_execution.states import TRANSITIONS, Event
@@ -44,7 +44,7 @@ class ExecutionState:
     submitted: int = 0
     blocked: int = 0
     fills: int = 0
-    orders: dict[str, TrackedOrder] = field(default_factory=dict)
+    orders: dict[str, PaperOrder] = field(default_factory=dict)
     """Those that have not ended, as far as we know."""
     paper: PaperState = field(default_factory=PaperState)
     guard: GuardState = field(default_factory=GuardState)
@@ -181,9 +181,9 @@ class ExecutionStage:
                 return (blocked(approval, "the order to replace does not work"),)
             told.append(replaced.replace_requested(approval))
         ts_effect = max(approval.ts + self.config.paper.submit_latency_ns, state.mark)
-        order = state.orders[approval.order_id] = TrackedOrder(approval)
+        order = state.orders[approval.order_id] = PaperOrder(approval)
         state.submitted += 1
-        told.append(order.submitted(ts_effect))
+        told.append(order.submitted(approval.ts, ts_effect))
         self._venue.submit(approval, ts_effect)
         return told
 

@@ -17,7 +17,7 @@ from penstock_contracts.venue import BalanceChanged, Fill, OrderAccepted, OrderC
 from penstock_kernel.errors import HaltError
 from penstock_venues.gateway import Standing, VenueBalance, VenueFill, VenueOrder
 
-from penstock_execution.live.orders import LiveOrder, fill_id_of
+from penstock_execution.live.orders import LiveOrder, fill_id_of, safe_id
 from penstock_execution.states import Event
 
 Say = Callable[[Message], None]
@@ -27,6 +27,9 @@ _ENDS = {
     Standing.EXPIRED: Event.EXPIRE,
     Standing.REJECTED: Event.REJECT,
 }
+
+REASON_MAX = 2000
+"""Characters of a venue's reason that are kept."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,8 @@ class LiveDesk:
         """An order that is being sent."""
         order = LiveOrder(approval)
         self.orders[approval.client_order_id] = self.working[approval.client_order_id] = order
-        self._say(order.submitted(self._now()))
+        now = self._now()
+        self._say(order.submitted(now, now))
         self.tally.submitted += 1
         return order
 
@@ -129,7 +133,7 @@ class LiveDesk:
         elif order.state is OrderState.IN_FLIGHT or (
             order.state is OrderState.CANCEL_PENDING and order.lifecycle.below is OrderState.IN_FLIGHT
         ):
-            self._say(order.accepted(found.venue_order_id, self._now()))
+            self._say(order.accepted(safe_id(found.venue_order_id), self._now()))
         if order.end is None:
             order.fills_wanted = found.quantity_filled > order.filled
 
@@ -212,7 +216,7 @@ class LiveDesk:
         self._change(order, event, end.reason)
 
     def _change(self, order: LiveOrder, event: Event, reason: str) -> None:
-        self._say(order.changed(event, self._now(), reason))
+        self._say(order.changed(event, self._now(), reason[:REASON_MAX]))
         if order.over:
             self._leave(order)
 
