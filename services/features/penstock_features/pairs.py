@@ -45,6 +45,15 @@ class _Returns:
             fsum([one * two for one, two in zip(own, other, strict=True)]),
         )
 
+    def column(self, rows: Rows) -> list[float]:
+        """One value a bar, NaN until warm."""
+        pairs = zip(rows.close, rows.other, strict=True)
+        return [self._value() if self.advance(*pair) else nan for pair in pairs]
+
+    def _value(self) -> float:
+        """What the present window says."""
+        raise NotImplementedError
+
 
 @feature("correlation", on=("bar",), inputs=("other",), period=PERIOD_3)
 @dataclass(slots=True)
@@ -54,13 +63,7 @@ class Correlation(_Returns):
     Warms up for `period` bars.
     """
 
-    def column(self, rows: Rows) -> list[float]:
-        """One value a bar."""
-        return [self._value(*row) for row in zip(rows.close, rows.other, strict=True)]
-
-    def _value(self, close: float, other: float) -> float:
-        if not self.advance(close, other):
-            return nan
+    def _value(self) -> float:
         own_squares, other_squares, products = self.moments()
         scale = sqrt(own_squares) * sqrt(other_squares)
         return max(-1.0, min(1.0, products / scale)) if scale else nan
@@ -74,13 +77,7 @@ class Beta(_Returns):
     Warms up for `period` bars.
     """
 
-    def column(self, rows: Rows) -> list[float]:
-        """One value a bar."""
-        return [self._value(*row) for row in zip(rows.close, rows.other, strict=True)]
-
-    def _value(self, close: float, other: float) -> float:
-        if not self.advance(close, other):
-            return nan
+    def _value(self) -> float:
         _, other_squares, products = self.moments()
         return products / other_squares if other_squares else nan
 

@@ -178,7 +178,7 @@ class NumberedWriter:
         self._frames.pop(origin.index, None)
         if delivered.count > 1:  # a frame, byte for byte as it was sent
             while self._outbox and self._outbox[0].index <= origin.index:
-                self._outbox.popleft()
+                self._frames.pop(self._outbox.popleft().index, None)  # it may have been cut otherwise before
             failpoints.hit("after_confirm")
             return
         if origin.index > self.made:
