@@ -124,6 +124,8 @@ class IngestService:
         self._readers.begin(self._own.sequence)
         await self._readers.look(str)  # before the first release: a small log is full in a moment
         epoch = await self._claim(self._own)
+        if self._last is not None:
+            self._unfinished.append(self._last.ts)  # stages may be far behind it, rebuilding themselves
         if self._last is not None or self._released_after:
             self._schedule.resume(self._last, self._released_after)
         self._writer.begin(epoch, 0, 0)
@@ -436,8 +438,9 @@ class IngestService:
         """Say so when a reader falls too far behind; at 1x, where the market does not wait, trading halts."""
         speed = self._config.speed_factor
         while True:
-            await asyncio.sleep(LOOK_S)
+            await edge.wait_at_most(self._readers.due, LOOK_S)
             behind = await self._readers.look(lambda: min(STAGES, key=self._done_ts))
+            self._wake.set()
             if not behind:
                 continue
             if speed is None or speed > 1:

@@ -17,10 +17,14 @@ class Log:
         self.js = self
         self.first, self.last = first, first + messages - 1
         self.now = datetime.now(UTC)
+        self.bytes = 0
+        """0: ten for each message."""
 
     async def stream_info(self, _: str) -> Any:
         count = self.last - self.first + 1
-        state = SimpleNamespace(first_seq=self.first, last_seq=self.last, messages=count, bytes=count * 10)
+        state = SimpleNamespace(
+            first_seq=self.first, last_seq=self.last, messages=count, bytes=self.bytes or count * 10
+        )
         return SimpleNamespace(state=state, config=SimpleNamespace(max_bytes=2000))
 
     async def get_msg(self, _: str, sequence: int) -> Any:
@@ -68,7 +72,7 @@ async def test_a_stage_is_named_by_who_answers_last_and_has_caught_up_when_all_i
     for mark in range(1, 4):
         readers.saw_mark(mark, 32 * mark)
     readers.answered(0)
-    assert (await readers.look(lambda: "risk")).startswith("risk is behind: by 60%")
+    assert (await readers.look(lambda: "risk")).startswith("risk is behind: by 75%")
     readers.answered(2)
     assert not readers.holds(150)
     readers.settled(150)
@@ -87,3 +91,36 @@ async def test_until_the_recorder_is_heard_a_half_full_log_does_not_grow_in_a_re
     assert readers.holds(101)
     readers.recorded(101, 101)
     assert not readers.holds(101)
+
+
+async def test_a_frame_counts_as_the_intervals_in_it() -> None:
+    log = Log(100)
+    readers = _readers(log)
+    for sequence in range(1, 101):
+        readers.saw_mark(sequence, sequence)
+    readers.recorded(100, 100)
+    await readers.look(str)
+    for interval in range(100):
+        readers.saw_mark(101 + interval, 101)
+    log.last, log.bytes = 101, 2000  # a hundred of ten bytes, and one message as large as all of them
+    await readers.look(str)
+    assert not readers.holds(101)
+    readers.saw_mark(201, 102)
+    assert readers.holds(102)
+
+
+async def test_more_than_an_eighth_of_the_log_is_not_written_unseen() -> None:
+    log = Log(100)
+    readers = _readers(log)
+    for sequence in range(1, 101):
+        readers.saw_mark(sequence, sequence)
+    readers.recorded(100, 100)
+    await readers.look(str)
+    for interval in range(25):  # of ten bytes each, in a log of two thousand
+        readers.saw_mark(101 + interval, 100)
+    assert not readers.holds(100)
+    readers.saw_mark(126, 100)
+    assert readers.holds(100)
+    assert readers.due.is_set()
+    await readers.look(str)
+    assert not readers.holds(100)
