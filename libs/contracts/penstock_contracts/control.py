@@ -3,12 +3,44 @@
 from dataclasses import field
 from typing import Literal
 
-from penstock_contracts.base import message
-from penstock_contracts.types import Count, Id, InstrumentKey, Line, Name, Ns
+from penstock_contracts.base import message, record
+from penstock_contracts.types import (
+    Count,
+    Id,
+    InstrumentKey,
+    Line,
+    Name,
+    Ns,
+    OrderType,
+    Positive,
+    Side,
+    TimeInForce,
+)
 
 Verb = Literal[
-    "halt", "resume", "reduce", "flatten", "stop", "cancel", "close", "strategy_on", "strategy_off", "limits"
-]
+    "halt", "resume", "reduce", "flatten", "stop", "cancel", "close", "strategy_on", "strategy_off", "limits",
+    "place", "modify",
+]  # fmt: skip
+
+
+@record
+class ManualOrder:
+    """The order that an operator wants, whole: of `place` a new one, of `modify` what the old becomes."""
+
+    side: Side
+    quantity: Positive
+    """Of `modify`: what is left to fill after the change."""
+    type: OrderType = OrderType.MARKET
+    limit_price: Positive | None = None
+    stop_price: Positive | None = None
+    trail: Positive | None = None
+    """Distance of a trailing stop from the best price, in quote currency."""
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Ns | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    price: Positive | None = None
+    """The price that the operator saw; risk holds it against its collar. None: whatever the market's is."""
 
 
 @message("ctl", "session")
@@ -46,6 +78,10 @@ class Command:
     override: bool = False
     """A risk admin's explicit override: `flatten` while HALTED."""
     arguments: dict[str, str] = field(default_factory=dict)
+    order: ManualOrder | None = None
+    """Of `place` and `modify`."""
+    origin: Line = ""
+    """From where it was given, such as `api 127.0.0.1`."""
 
 
 @message("ctl", "config")

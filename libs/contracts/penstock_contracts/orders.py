@@ -193,3 +193,5 @@ class TradingStateChanged:
     command_id: Id | None = None
     accepted: bool = True
     """False: the command was refused, `reason` says why."""
+    order_id: Id | None = None
+    """The order that the command made."""

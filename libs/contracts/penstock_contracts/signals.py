@@ -85,3 +85,5 @@ class Note:
     text: Line
     location: Line = ""
     """File and line of an error in the strategy's code."""
+    command_id: Id | None = None
+    """The command that it answers; a `warning` refuses it."""
