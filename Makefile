@@ -11,7 +11,7 @@ SOURCES := libs services research cli
 CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper faults month simulate test test-unit check format-check lint types imports schema-drift budgets \
+.PHONY: help env dev-env paper faults month simulate test test-unit check format-check lint types imports schema-drift settings-drift budgets \
         format schemas bench lock clean
 
 help: ## Show this list
@@ -73,7 +73,7 @@ simulate: dev-env ## Sessions with seeded faults in one process; SEEDS=10000 of 
 test-unit: dev-env ## Run the tests that need no server
 	$(BIN)/python -m pytest -ra -m "not servers" tests/unit tests/architecture $(TEST_ARGS)
 
-check: format-check lint types imports schema-drift budgets ## Everything that reads the code without running it
+check: format-check lint types imports schema-drift settings-drift budgets ## Everything that reads the code without running it
 
 format-check: dev-env
 	$(BIN)/ruff format --check $(CHECKED)
@@ -90,6 +90,9 @@ imports: dev-env
 schema-drift: dev-env
 	$(BIN)/python -m penstock_contracts.schemas --check
 
+settings-drift: dev-env
+	$(BIN)/python -m penstock.config.reference docs/configuration.md --check
+
 budgets: dev-env
 	$(BIN)/python tools/budgets.py $(SOURCES)
 
@@ -99,6 +102,9 @@ format: dev-env ## Format, and mend what the linter can mend
 
 schemas: dev-env ## Write the JSON Schemas of all messages
 	$(BIN)/python -m penstock_contracts.schemas
+
+settings: dev-env ## Write the reference of all settings
+	$(BIN)/python -m penstock.config.reference docs/configuration.md
 
 # --- Maintain ----------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
-"""`penstock config show`: every configured value and where it came from."""
+"""`penstock config`: every value and where it came from, templates to begin with, the reference."""
 
 import json
 import os
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -10,7 +11,8 @@ from penstock.commands import options
 from penstock.commands.output import console
 from penstock.config.document import redacted
 from penstock.config.layers import DEFAULT
-from penstock.config.load import Entry, entries, load
+from penstock.config.load import Entry, entries, load, template_text, templates
+from penstock.config.reference import markdown
 
 app = typer.Typer(help="The configuration.", no_args_is_help=True)
 
@@ -35,6 +37,7 @@ def show(
     columns: options.Columns = None,
     time_format: options.TimeFormat = None,
     api_port: options.ApiPort = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is not a default.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show every value with its origin: default, profile, file, environment or flag.
@@ -46,7 +49,7 @@ def show(
         source, instrument, instruments, columns, time_format, speed, duration, strategy, capital, api_port
     )
     loaded = load(options.config_options(market, profile, config, settings), os.environ)
-    listed = [_redacted(each) for each in entries(loaded)]
+    listed = [_redacted(each) for each in entries(loaded) if not changed or each.origin != DEFAULT]
     if as_json:
         document = {each.path: {"value": each.value, "origin": each.origin} for each in listed}
         typer.echo(json.dumps(document, indent=2))
@@ -58,6 +61,28 @@ def show(
         style = "" if each.origin == DEFAULT else "bold"
         table.add_row(each.path, _text(each.value), each.origin, style=style)
     console().print(table)
+
+
+@app.command("templates")
+def list_templates() -> None:
+    """List the templates: a configuration file for each built-in strategy, usable as it is."""
+    for name in templates():
+        about = template_text(name).splitlines()[0].removeprefix("# ")
+        console().print(f"[bold]{name}[/]  {about}", soft_wrap=True)
+
+
+@app.command()
+def template(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `penstock config templates` lists it.")],
+) -> None:
+    """Print a template, to begin a file of your own: penstock config template ma_cross > my.toml."""
+    typer.echo(template_text(name), nl=False)
+
+
+@app.command()
+def reference() -> None:
+    """Print every setting with its type, bounds, default and meaning, as Markdown."""
+    typer.echo(markdown(), nl=False)
 
 
 def _redacted(entry: Entry) -> Entry:

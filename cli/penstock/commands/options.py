@@ -71,15 +71,17 @@ Capital = Annotated[
 Profile = Annotated[
     str | None,
     typer.Option(
-        "--profile", metavar="NAME", rich_help_panel=CONFIGURATION, help="conservative (default) or open."
+        "--profile", metavar="NAME", rich_help_panel=CONFIGURATION,
+        help="conservative (default), moderate, aggressive or open.",
     ),
-]
+]  # fmt: skip
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", rich_help_panel=CONFIGURATION, help="Configuration file (TOML)."
+        "--config", metavar="FILE", rich_help_panel=CONFIGURATION,
+        help="Configuration file (TOML), or template:NAME for one of `penstock config templates`.",
     ),
-]
+]  # fmt: skip
 Settings = Annotated[
     list[str] | None,
     typer.Option(

@@ -18,12 +18,15 @@ from penstock.config.layers import (
     from_settings,
     merge,
     nested,
+    parse_toml,
     read_toml,
 )
 from penstock.config.root import RootConfig
 from penstock.errors import ConfigError
 
 DEFAULT_PROFILE = "conservative"
+TEMPLATE = "template:"
+"""What a `--config` begins with that names a template that comes with Penstock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,27 @@ class Entry:
 
 def profiles() -> list[str]:
     """The names of the profiles that come with Penstock."""
-    folder = files("penstock.config") / "profiles"
-    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+    return _shipped("profiles")
+
+
+def templates() -> list[str]:
+    """The names of the configuration files that come with Penstock, one for each built-in strategy."""
+    return _shipped("templates")
+
+
+def template_text(name: str) -> str:
+    """The text of a template. ConfigError when there is none of that name."""
+    known = templates()
+    if name not in known:
+        raise ConfigError(f"template {name}: there is no such template; {near(name, known)}")
+    return _text("templates", name)
 
 
 def load(options: ConfigOptions, environment: Mapping[str, str]) -> Loaded:
     """Put the layers together and validate them. ConfigError names the first field that is wrong."""
     name, own = options.profile or DEFAULT_PROFILE, Layer({}, "")
     if options.file is not None:
-        own = Layer(read_toml(options.file), f"file {options.file}")
+        own = _own(str(options.file))
     layers = [
         profile(name),
         own,
@@ -110,13 +125,29 @@ def load(options: ConfigOptions, environment: Mapping[str, str]) -> Loaded:
     return Loaded(root, merged, name)
 
 
+def _own(file: str) -> Layer:
+    """The layer of `--config`: a file, or a template that is named instead of one."""
+    if not file.startswith(TEMPLATE):
+        return Layer(read_toml(Path(file)), f"file {file}")
+    text = template_text(file.removeprefix(TEMPLATE))
+    return Layer(parse_toml(text.encode(), file), file.replace(":", " ", 1))
+
+
+def _shipped(folder: str) -> list[str]:
+    found = files("penstock.config") / folder
+    return sorted(each.name.removesuffix(".toml") for each in found.iterdir() if each.name.endswith(".toml"))
+
+
+def _text(folder: str, name: str) -> str:
+    return (files("penstock.config") / folder / f"{name}.toml").read_text(encoding="utf-8")
+
+
 def profile(name: str) -> Layer:
     """The layer of a profile. ConfigError when there is none of that name."""
     known = profiles()
     if name not in known:
         raise ConfigError(f"--profile {name}: there is no such profile; {near(name, known)}")
-    text = (files("penstock.config") / "profiles" / f"{name}.toml").read_text(encoding="utf-8")
-    return Layer(tomllib.loads(text), f"profile {name}")
+    return Layer(tomllib.loads(_text("profiles", name)), f"profile {name}")
 
 
 def entries(loaded: Loaded) -> list[Entry]:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ApiConfig(BaseModel):
     """Where the api listens, and its bounds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     host: str = "127.0.0.1"
     """Address to listen on. It asks nobody who they are: leave it on this machine."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class RecorderConfig(BaseModel):
     """How the log is written to the database."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     batch_messages_max: int = Field(default=20_000, ge=1, le=1_000_000)
     """Messages that one transaction takes at most."""

@@ -48,7 +48,7 @@ def test_a_profile_is_what_risk_means_by_its_name(name: str) -> None:
 
 
 def test_every_shipped_profile_is_valid() -> None:
-    assert profiles() == ["conservative", "open"]
+    assert profiles() == ["aggressive", "conservative", "moderate", "open"]
 
 
 @pytest.mark.parametrize(
