@@ -15,6 +15,8 @@ from pogo_core.util import sql as pogo_sql
 
 from penstock_runtime.errors import BadConfiguration, Unavailable
 from penstock_runtime.store.pool import is_lost
+from penstock_runtime.store.schema import Standing, known_migrations, refuse, schema_of
+from penstock_runtime.store.series import arrange
 
 _log = structlog.get_logger(__name__)
 
@@ -22,13 +24,19 @@ SCHEMA = "public"
 LOCK_KEY = 0x70656E73746F636B  # "penstock"
 LOCK_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 10.0
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 async def migrate(url: str) -> tuple[str, ...]:
     """Apply what is missing; returns the names of the migrations applied now.
 
-    Raises Unavailable when the database does not answer, BadConfiguration when it was migrated by a
-    newer Penstock or refuses a migration: then nothing of that migration stays.
+    Where the database has TimescaleDB the time series become hypertables, also later. Raises Unavailable
+    when the database does not answer, BadConfiguration when it does not let us in, was migrated by a newer
+    Penstock, is half migrated, or refuses a migration: then nothing of that migration stays.
     """
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
@@ -36,6 +44,8 @@ async def migrate(url: str) -> tuple[str, ...]:
             return await _locked(connection)
         finally:
             await connection.close()
+    except _REFUSED as error:
+        raise BadConfiguration(f"the database refuses us: {error}") from error
     except Exception as error:
         if is_lost(error):
             raise Unavailable(f"no database: {str(error) or type(error).__name__}") from error
@@ -46,24 +56,25 @@ async def _locked(connection: asyncpg.Connection) -> tuple[str, ...]:
     async with asyncio.timeout(LOCK_TIMEOUT_S):
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
     try:
-        return await _apply(connection)
+        applied = await _apply(connection)
+        async with connection.transaction():
+            tier = await arrange(connection)
+        _log.info("store_ready", tier=tier, migrations=len(known_migrations()), applied=list(applied))
+        return applied
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK_KEY)
 
 
 async def _apply(connection: asyncpg.Connection) -> tuple[str, ...]:
+    schema = await schema_of(connection)
+    refuse(schema)
+    if schema.standing is Standing.CURRENT:
+        return ()
     with as_file(files("penstock_runtime.store") / "migrations") as folder:
-        known = {path.stem for path in folder.iterdir() if path.suffix == ".sql"}
         await pogo_sql.ensure_pogo_sync(connection)
-        before = await pogo_sql.get_applied_migrations(connection, schema_name=SCHEMA)
-        unknown = sorted(before - known)
-        if unknown:
-            raise BadConfiguration(
-                f"the database was migrated by a newer Penstock ({', '.join(unknown)}): upgrade this one"
-            )
         try:
             await pogo.apply(connection, folder, schema_name=SCHEMA, logger=_log)
         except BadMigrationError as error:
             raise BadConfiguration(f"{error}: {error.__cause__}") from error
-    return tuple(sorted(known - before))
+    return tuple(name for name in known_migrations() if name not in schema.applied)
