@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from support.cli import PENSTOCK, processes_below
 
-TIMEOUT_S = 120
-GONE_S = 15
+TIMEOUT_S = 300
+GONE_S = 60
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from e2e.conftest import User
 from penstock_contracts import headers, subjects
 from penstock_runtime.log import Log
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 180.0
 
 
 async def poison(url: str) -> int:

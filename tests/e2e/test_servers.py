@@ -15,7 +15,7 @@ from support.cli import resolved, write_bars
 from support.machine import child_of, fill, small_disk
 
 TRADES = ("--strategy", "ma_cross:fast=2,slow=5", "--profile", "open")
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 
 
 def status(user: User) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_a_session_whose_service_stays_down_goes_on_halted(user: User, service: 
     assert user.record()["status"] == "failed"
 
     assert user.run("up").returncode == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while (now := json.loads(user.run("status", "--json").stdout))["trading_state"] != "halted":
         assert time.monotonic() < deadline, now
     assert user.run("resume", "--reason", "it was a test").returncode == 0
