@@ -22,7 +22,7 @@ class Api:
 
     async def ready(self) -> httpx.Response:
         """Ask until it is ready."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while (answer := await self.client.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.01)
         return answer
@@ -31,7 +31,7 @@ class Api:
         """Ask for the state until something in it is as expected."""
         found: object = None
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while found != expected:
                     found = (await self.client.get(path)).json()
                     for key in keys:
@@ -60,7 +60,7 @@ async def answer_next(session: SessionLog, *, accepted: bool = True) -> Command:
 async def _next_command(session: SessionLog) -> Command:
     reader = await session.log.reader(("ctl",))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while True:
                 delivered = reader.poll()
                 if delivered is None:

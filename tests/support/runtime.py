@@ -85,7 +85,7 @@ class Running:
         await self.task
 
 
-async def taken(reader: LogReader, until: int, timeout_s: float = 30.0) -> dict[str, list[bytes]]:
+async def taken(reader: LogReader, until: int, timeout_s: float = 120.0) -> dict[str, list[bytes]]:
     """What readers take from each stage, up to its `done` of the mark `until`."""
     result: dict[str, list[bytes]] = {}
     ended: set[str] = set()

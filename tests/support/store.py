@@ -121,7 +121,7 @@ class Running:
         self._stop = asyncio.Event()
         self.task = asyncio.create_task(recorder.run(self._stop))
 
-    async def reach(self, sequence: int, timeout_s: float = 30.0) -> None:
+    async def reach(self, sequence: int, timeout_s: float = 120.0) -> None:
         """Wait until everything up to a sequence is committed; raises what ended the recorder before."""
         async with asyncio.timeout(timeout_s):
             while self.recorder.committed is None or self.recorder.committed.sequence < sequence:
@@ -141,7 +141,7 @@ class Running:
     async def drain_or_end(self) -> None:
         """Wait until it ends by itself; raises what ended it."""
         try:
-            async with asyncio.timeout(30.0):
+            async with asyncio.timeout(120):
                 await self.task
         finally:
             await self._close()

@@ -31,7 +31,7 @@ async def trade(api: Api, number: int) -> int:
 
 
 async def test_it_lives_before_it_is_ready_and_says_why_it_is_not(api: Api, postgres_url: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             answer = await api.client.get("/readyz")
             if len(answer.json()["reasons"]) == 1:

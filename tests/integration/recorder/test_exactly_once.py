@@ -148,7 +148,7 @@ async def test_told_to_stop_without_a_database_it_stops(
         await postgres.kill()
         last = await write_minutes(log, 3, 2)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await running.drain()
         finally:
             await postgres.start()
@@ -251,14 +251,14 @@ async def test_it_tells_how_far_it_is_and_repeats_it(nats_url: str, postgres_url
         running: Running = await start_recorder(nats_url, postgres_url)
         last = await log.put("md", mark(ts=START + GRID))
         await running.reach(last)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while json.loads(await heard.get()) != {"mark": START + GRID, "sequence": last}:
                 pass
             # Without another message in the log.
             assert json.loads(await heard.get()) == {"mark": START + GRID, "sequence": last}
         await running.drain()
         again = await start_recorder(nats_url, postgres_url)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while again.recorder.committed is None:
                 await asyncio.sleep(0.005)
         assert again.recorder.committed.mark == START + GRID

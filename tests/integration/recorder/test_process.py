@@ -45,7 +45,7 @@ class Process:
     async def says(self, event: str) -> dict[str, object]:
         """Wait for a line of its log."""
         assert self.child.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             async for line in self.child.stderr:
                 if f'"event": "{event}"' in line.decode():
                     return dict(json.loads(line))

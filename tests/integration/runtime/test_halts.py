@@ -17,7 +17,7 @@ from support.toy import ToyStage, market
 
 
 async def read_to(reader: LogReader, sequence: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while reader.sequence <= sequence:
             if reader.poll() is None:
                 await reader.wait(1.0)

@@ -17,7 +17,7 @@ async def _declared(url: str) -> Log:
 
 
 async def _settled(log: Log, messages: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (await log.js.stream_info(subjects.books_name(0))).state.messages < messages:
             await asyncio.sleep(0.02)
 

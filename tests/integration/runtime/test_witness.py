@@ -199,7 +199,7 @@ async def test_the_witness_follows_the_log_and_notices_when_it_is_lost_meanwhile
     keeping = asyncio.create_task(keep(log, session.witness))
     await trade(session, log, 5)
     end = await log.last_sequence()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while True:
             known = session.witness.read()
             assert known is not None
@@ -252,7 +252,7 @@ async def test_a_snapshot_that_the_service_did_not_make_is_refused(session: Sess
     service = await start_service("features", StageDriver("features", ToyStage("features")), log, settings)
     last = await trade(session, log, 10)
     reader = await log.reader(("feat",))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while service.service.health.mark < last:
             service.service._refresh()
             await asyncio.sleep(0.01)
