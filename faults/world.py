@@ -39,6 +39,8 @@ from faults.strikes import Strike, Strikes
 from faults.watch import Watch
 
 ROOT = Path(__file__).resolve().parents[1]
+QUICK_KILLS_MAX = 30
+"""Here five quick deaths in a row mean nothing: we are the cause. A service that cannot start dies as often."""
 SNAPSHOT_INTERVAL_S = 1.0
 READY_TIMEOUT_S = 40.0
 
@@ -198,7 +200,7 @@ class World:
         }
         if self.terms.plant and self.terms.plant_in in {"", name}:
             environment["PENSTOCK_FAULTS_PLANT"] = self.terms.plant
-        return service_spec(module, name, environment, folder.logs)
+        return service_spec(module, name, environment, folder.logs, failures_max=QUICK_KILLS_MAX)
 
     def _probe(self, name: str) -> Path:
         return self.plan.folder.path / "probes" / name
