@@ -40,7 +40,7 @@ from faults.watch import Watch
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK_KILLS_MAX = 30
-"""Here five quick deaths in a row mean nothing: we are the cause. A service that cannot start dies as often."""
+"""Five quick deaths in a row mean nothing where we are their cause."""
 SNAPSHOT_INTERVAL_S = 1.0
 READY_TIMEOUT_S = 40.0
 
