@@ -5,11 +5,15 @@ import json
 import os
 import resource
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from penstock_runtime.latency import LatencyHistogram
+from penstock_runtime.metrics.names import SECONDS_BOUNDS
+from penstock_runtime.metrics.tally import Entry, Tally
 
 if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
@@ -25,6 +29,17 @@ def progress_subject(partition: int) -> str:
     return f"penstock.p{partition}.progress.recorder"
 
 
+_file: Path | None = None
+
+
+def write_to(file: Path | None) -> None:
+    """Have this process write its reports to a file as well: its age tells a container's health check that
+    the service's loop turns and that its log is connected.
+    """
+    global _file  # noqa: PLW0603  (of the process, like its log file)
+    _file = file
+
+
 class Health:
     """Counters of one service, and the reports made of them."""
 
@@ -37,7 +52,14 @@ class Health:
         self.lag = 0
         self.errors = 0
         self.error = ""
+        self.unconfirmed = 0
+        self.went_back = 0
         self.latency = LatencyHistogram()
+        """From a tick to the order that it led to."""
+        self.turns = LatencyHistogram()
+        self.intervals: dict[str, LatencyHistogram] = {}
+        """From ingest's mark to the end of the interval, by stage."""
+        self.tally = Tally()
         self.view: dict[str, Any] = {}
         self._process = psutil.Process()
 
@@ -63,12 +85,27 @@ class Health:
                 "count": self.latency.count,
             },
             "view": self.view,
+            "metrics": list(self._metrics()),
         }
+
+    def _metrics(self) -> Iterator[Entry]:
+        yield "penstock_unconfirmed_messages", {}, self.unconfirmed
+        yield "penstock_resends_total", {}, self.went_back
+        if self.turns.count:
+            yield "penstock_stage_turn_seconds", {}, self.turns.distribution(SECONDS_BOUNDS)
+        if self.latency.count:
+            yield "penstock_order_latency_seconds", {}, self.latency.distribution(SECONDS_BOUNDS)
+        for stage, histogram in self.intervals.items():
+            distribution = histogram.distribution(SECONDS_BOUNDS)
+            yield "penstock_interval_latency_seconds", {"stage": stage}, distribution
+        yield from self.tally.entries()
 
     async def send(self, log: "Log") -> None:
         """Send one report."""
         data = json.dumps(self.report(), default=str).encode()
         await log.publish_core(health_subject(log.partition, self.service), data)
+        if _file is not None and log.client.is_connected:
+            _file.write_bytes(data)
 
 
 async def report_for_ever(health: Health, log: "Log", refresh: Any, interval_s: float = 1.0) -> None:

@@ -8,6 +8,7 @@ import structlog
 from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.frames import CLOSING
+from penstock_contracts.interval import Done
 from penstock_contracts.orders import OrderApproved
 from penstock_kernel.topology import PLACES
 
@@ -15,6 +16,7 @@ from penstock_runtime.core import StageCore, usable
 from penstock_runtime.drivers import Driver
 from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.health import Health, report_for_ever
+from penstock_runtime.latency import LatencyHistogram
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.delivery import received_in
 from penstock_runtime.settings import ServiceSettings
@@ -44,6 +46,7 @@ class StageService:
         self._driver = driver
         self._log = log
         self._settings = settings
+        self._realtime = settings.session.realtime
         self._snapshots: SnapshotStore = WitnessedSnapshots(log, settings.witness_dir)
         writers = {
             producer: NumberedWriter(
@@ -174,9 +177,13 @@ class StageService:
         """Read, feed, publish what is there. Returns whether there may be more."""
         core = self._core
         busy = core.read_back()
-        busy = core.feed(_BURST) > 0 or busy
+        began = time.perf_counter()
+        fed = core.feed(_BURST)
         core.pump()
         self._log.flush()
+        if fed:
+            self.health.turns.add((time.perf_counter() - began) * 1e6)
+            busy = True
         if self._driver.wants != self._driver.families[-1]:
             self._log.hurry()
         return busy
@@ -211,16 +218,28 @@ class StageService:
 
     def made(self, producer: str, number: int, message: Message, *, known: bool) -> None:
         """Count, and tell who listens."""
-        self.health.outputs += not known
+        health = self.health
+        health.outputs += not known
+        health.tally.made(message, known=known)
+        if self._realtime and type(message) is Done and not known:
+            self._ended_interval(producer)
         if self._fused and producer == "risk" and type(message) is OrderApproved and self._taken is not None:
             self._measure(self._taken.received_ns)  # in this process execution has it at once
         if self.on_output is not None:
             self.on_output(producer, number, message)
 
+    def _ended_interval(self, producer: str) -> None:
+        """How long the end of an interval took from ingest's mark."""
+        received_ns = self._taken.received_ns if self._taken is not None and self._core.live else 0
+        if received_ns:
+            histogram = self.health.intervals.setdefault(producer, LatencyHistogram())
+            histogram.add((time.time_ns() - received_ns) / 1000)
+
     def unreadable(self, delivered: Delivered, error: UnreadableMessage) -> None:
         """Keep the message, once, for an operator to look at."""
         self.health.errors += 1
         self.health.error = str(error)
+        self.health.tally.count("penstock_dead_letters_total")
         _log.error("dead_letter", sequence=delivered.sequence, subject=delivered.subject, error=str(error))
         # One service for each family keeps them: the stage after its producer.
         if self.name != "execution" and delivered.family == self._driver.families[-1]:
@@ -307,6 +326,8 @@ class StageService:
             health.state = "running"
         health.mark = self._driver.last_mark
         health.lag = self._core.backlog
+        health.unconfirmed = self._core.unconfirmed
+        health.went_back = sum(writer.went_back for writer in self._core.writers.values())
         health.view = self._driver.describe()
 
 

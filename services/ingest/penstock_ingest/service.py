@@ -471,6 +471,7 @@ class IngestService:
         health.mark = last.ts if last is not None else 0
         health.events = self._schedule.events
         health.lag = len(self._unfinished)
+        health.unconfirmed, health.went_back = self._writer.unconfirmed, self._writer.went_back
         health.view = {
             "quarantined": self._schedule.quarantined,
             "ended": self._schedule.over,

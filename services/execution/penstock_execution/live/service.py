@@ -241,6 +241,7 @@ class LiveExecution:
         if cause is _NO_CAUSE and order_id:
             cause = self._causes.get(order_id, _NO_CAUSE)
         self._writer.put(message, self._now(), cause)
+        self.health.tally.made(message, known=False)
         self._said += 1
         self.health.outputs += 1
         if order_id and order_id not in self.desk.working:
@@ -301,7 +302,8 @@ class LiveExecution:
     def _refresh(self) -> None:
         tally = self.desk.tally
         self.health.mark = self._time.mark
-        self.health.lag = self._writer.unconfirmed
+        self.health.lag = self.health.unconfirmed = self._writer.unconfirmed
+        self.health.went_back = self._writer.went_back
         self.health.view = {
             "orders": tally.submitted,
             "blocked": tally.blocked,
