@@ -11,7 +11,7 @@ SOURCES := libs services research cli
 CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper faults month simulate test test-unit check format-check lint types imports schema-drift settings-drift budgets \
+.PHONY: help env dev-env paper image faults month simulate test test-unit check format-check lint types imports schema-drift settings-drift budgets \
         format schemas bench lock clean
 
 help: ## Show this list
@@ -50,6 +50,9 @@ $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-project
 
 paper: env ## Trade on paper; ARGS="--source synthetic --duration 2m"
 	$(BIN)/penstock paper $(ARGS)
+
+image: ## Build the container image; IMAGE_ARGS=--network=host where a build has no network of its own
+	docker build --file deploy/Dockerfile --tag penstock $(IMAGE_ARGS) .
 
 bench: dev-env ## Measure; the results are written below bench/
 	$(BIN)/python -m bench $(BENCH_ARGS)
@@ -116,6 +119,7 @@ lock: $(VENV)/.stamp-venv ## Renew the locks; LOCK_ARGS=--upgrade takes newer ve
 	$(COMPILE) --group dev --extra research --constraint requirements.lock pyproject.toml requirements.in \
 	    --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock tools/bootstrap.in --output-file tools/bootstrap.lock
+	$(COMPILE) --constraint requirements.lock pyproject.toml requirements.in --output-file deploy/requirements.lock
 
 clean: ## Remove the environment, builds and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,7 +11,7 @@ import penstock
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", "requirements-dev.lock", "tools/bootstrap.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "tools/bootstrap.lock", "deploy/requirements.lock"]
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==[^ ]+( ; .+?)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -63,3 +63,16 @@ def test_the_development_lock_agrees_with_the_lock() -> None:
         (REPOSITORY / lock).read_text(encoding="utf-8").splitlines() for lock in LOCKS[:2]
     )
     assert {line for line in runtime if PIN.match(line)} <= set(development)
+
+
+def test_the_image_holds_the_pins_of_the_lock_and_every_dependency() -> None:
+    runtime, image = (
+        {match[0] for line in (REPOSITORY / lock).open() if (match := PIN.match(line))}
+        for lock in ("requirements.lock", "deploy/requirements.lock")
+    )
+    assert image <= runtime
+    wanted = {
+        re.split(r"[^A-Za-z0-9-]", entry, maxsplit=1)[0].lower()
+        for entry in project()["project"]["dependencies"]
+    }
+    assert wanted <= {line.partition("==")[0] for line in image}
