@@ -11,6 +11,7 @@
     │   └── UnreadableHalt   an order, venue or control message cannot be decoded
     ├── Superseded           exit 71: another writer has taken over
     ├── SessionOver          exit 0: the session ended, or a new one began
+    ├── NotPermitted         exit 77: a server refuses these credentials, or what was done with them
     ├── BadConfiguration     exit 78
     └── Unavailable          exit 75: a server is out of reach; a restart may help
 """
@@ -60,6 +61,12 @@ class SessionOver(RuntimeFailure):
     exit_code = 0
 
 
+class NotPermitted(RuntimeFailure):
+    """A server refuses these credentials, or what was done with them. Not restarted."""
+
+    exit_code = 77
+
+
 class BadConfiguration(RuntimeFailure):
     """The configuration cannot be used."""
 
@@ -72,5 +79,7 @@ class Unavailable(RuntimeFailure):
     exit_code = 75
 
 
-NO_RESTART_CODES = frozenset({0, Halt.exit_code, Superseded.exit_code, BadConfiguration.exit_code})
+NO_RESTART_CODES = frozenset(
+    {0, Halt.exit_code, Superseded.exit_code, NotPermitted.exit_code, BadConfiguration.exit_code}
+)
 """Exit codes after which a supervisor must not start the process again."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 import uvloop
 
-from penstock_runtime import failpoints, logs
+from penstock_runtime import failpoints, health, logs
 from penstock_runtime.errors import RuntimeFailure, SessionOver
 from penstock_runtime.settings import ServiceSettings, load
 
@@ -38,6 +38,7 @@ async def _main(name: str, body: Body) -> int:
     try:
         settings = load()
         logs.configure(name, settings.log_file)
+        health.write_to(settings.health_file)
         failpoints.arm(name)
         stop = asyncio.Event()
         _install_stop(stop)

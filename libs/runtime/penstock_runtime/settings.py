@@ -1,8 +1,9 @@
 """What a service is told at its start: where the servers are, and the resolved configuration.
 
-Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL,
-PENSTOCK_POSTGRES_URL or PENSTOCK_POSTGRES_URL_FILE, PENSTOCK_DATA_DIR, PENSTOCK_LOG_FILE,
-PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC, PENSTOCK_LIVE.
+Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL or
+PENSTOCK_NATS_URL_FILE, PENSTOCK_POSTGRES_URL or PENSTOCK_POSTGRES_URL_FILE, PENSTOCK_DATA_DIR,
+PENSTOCK_LOG_FILE, PENSTOCK_HEALTH_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC,
+PENSTOCK_LIVE. Addresses hold passwords: in a container they come from files.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from penstock_kernel.session import SessionConfig
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from penstock_runtime.errors import BadConfiguration
@@ -27,11 +28,15 @@ class ServiceSettings(BaseSettings):
 
     config: Path
     nats_url: str
+    nats_url_file: Path | None = None
+    """Where the log's address is written, when it is not given itself."""
     postgres_url: str = ""
     postgres_url_file: Path | None = None
     """Where the database's address will be written once it is known: trading does not wait for it."""
     data_dir: Path = Path()
     log_file: Path | None = None
+    health_file: Path | None = None
+    """Written with each health report while the log is connected: its age tells whether the service lives."""
     snapshot_interval_s: float = 10.0
     witness_dir: Path | None = None
     """The session's folder on the launcher's machine; None takes back any snapshot."""
@@ -41,6 +46,17 @@ class ServiceSettings(BaseSettings):
     """Orders may leave for a live venue: somebody gave the flag."""
     standby: bool = False
     """A second copy: computes everything, publishes only what nobody else has."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nats_url_from_file(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = values.get("nats_url_file")
+        if not file or values.get("nats_url"):
+            return values
+        try:
+            return {**values, "nats_url": Path(file).read_text(encoding="utf-8").strip()}
+        except OSError as error:
+            raise ValueError(f"{file}: {error.strerror or error}") from error
 
     @property
     def may_have_database(self) -> bool:
@@ -103,5 +119,5 @@ def load() -> ServiceSettings:
         return ServiceSettings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = "PENSTOCK_" + "_".join(str(part) for part in first["loc"]).upper()
+        name = "PENSTOCK_" + ("_".join(str(part) for part in first["loc"]).upper() or "NATS_URL_FILE")
         raise BadConfiguration(f"{name}: {first['msg']}") from error

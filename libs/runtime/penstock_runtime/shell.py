@@ -47,12 +47,13 @@ def run_shell(name: str, build: Build) -> None:
             past=DatabasePast(settings.database_url) if settings.may_have_database else None,
         )
         service = build(log, settings)
-        await service.start()
-        watch = asyncio.create_task(_forward(stop, service))
-        try:
-            await service.run()
-        finally:
-            watch.cancel()
+        with log.refusals():
+            await service.start()
+            watch = asyncio.create_task(_forward(stop, service))
+            try:
+                await service.run()
+            finally:
+                watch.cancel()
         await log.close()
 
     run_process(name, body)

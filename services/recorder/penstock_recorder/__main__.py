@@ -20,7 +20,8 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     config = settings.section("recorder", RecorderConfig)
     session = settings.session
     age_max_s = settings.section("log", StreamLimits).age_max_s
-    pool = await open_pool(settings.postgres_url, name="recorder")
+    url = settings.database_url()
+    pool = await open_pool(url, name="recorder")
     log = await Log.connect(
         settings.nats_url,
         partition=session.partition,
@@ -30,8 +31,9 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     )
     try:
         key = CursorKey(session.session_id, NAME, session.partition)
-        database = Database(pool, settings.postgres_url, key, config.retry_interval_ms_max / 1000)
-        await Recorder(log, database, config, Archiver(log, Archive(pool), age_max_s)).run(stop)
+        database = Database(pool, url, key, config.retry_interval_ms_max / 1000)
+        with log.refusals():
+            await Recorder(log, database, config, Archiver(log, Archive(pool), age_max_s)).run(stop)
     finally:
         await log.close()
         pool.terminate()

@@ -1,7 +1,10 @@
 """The connection to one partition's log."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import structlog
 from nats.aio.msg import Msg
@@ -15,7 +18,7 @@ from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.control import Claim, Command, Session
 
 from penstock_runtime import failpoints
-from penstock_runtime.errors import Halt, LogLost, Unavailable
+from penstock_runtime.errors import Halt, LogLost, NotPermitted, Unavailable
 from penstock_runtime.log.client import LogClient
 from penstock_runtime.log.consumer import OrderedConsumer, identity
 from penstock_runtime.log.cursor import Cursor
@@ -28,6 +31,9 @@ _log = structlog.get_logger(__name__)
 
 Callback = Callable[[str, bytes], Awaitable[None]]
 
+_REFUSED = re.compile(r"permissions violation for (.+)|authorization violation", re.IGNORECASE)
+"""What the server says to credentials that it does not know, and to what they are not for."""
+
 
 class Log:
     """One partition's stream: readers, publishing, and measurements beside it over core NATS."""
@@ -39,6 +45,8 @@ class Log:
         self.js: JetStreamContext = client.jetstream(timeout=10)
         self.past: Past | None = None
         """Where readers find what has left the log."""
+        self.refusal: NotPermitted | None = None
+        """That the server refused something: nothing mends it but other credentials."""
         self._consumers: list[OrderedConsumer] = []
         self._url = ""
         self._name = ""
@@ -94,8 +102,13 @@ class Log:
         async def disconnected() -> None:
             _log.warning("log_disconnected", name=name)
 
+        connected = False
+
         async def failed(error: Exception) -> None:
             _log.warning("log_error", name=name, error=reason(error))
+            self._refused(error)
+            if self.refusal is not None and not connected:
+                raise self.refusal  # else it would try the same for ever
 
         try:
             await client.connect(
@@ -111,7 +124,30 @@ class Log:
                 error_cb=failed,
             )
         except (NatsError, NoServersError, OSError, TimeoutError) as error:
-            raise Unavailable(f"no log at {self._url}: {reason(error)}") from error
+            raise Unavailable(f"no log at {self._place}: {reason(error)}") from error
+        connected = True
+
+    def _refused(self, error: Exception) -> None:
+        found = _REFUSED.search(str(error))
+        if found is None or self.refusal is not None:
+            return
+        what = found[1] or "its credentials: the log's server does not know them"
+        self.refusal = NotPermitted(f"{self._name}: the log at {self._place} refuses {what}")
+
+    @property
+    def _place(self) -> str:
+        """The address without what is secret in it."""
+        return urlsplit(self._url).netloc.rpartition("@")[2]
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Raise the server's refusal in place of what came of it: silence, and a timeout."""
+        try:
+            yield
+        except Exception as error:
+            if self.refusal is not None and error is not self.refusal:
+                raise self.refusal from error
+            raise
 
     async def declare(self, limits: StreamLimits) -> None:
         """Create the partition's streams where they are absent. Never changes one that is there."""
@@ -269,7 +305,11 @@ class Log:
             raise Unavailable(f"{subject} was not stored: {reason(error)}") from error
 
     async def publish_core(self, subject: str, data: bytes) -> None:
-        """Send a measurement: at most once, dropped while disconnected."""
+        """Send a measurement: at most once, dropped while disconnected. NotPermitted once the server has
+        refused anything: a service that measures itself learns of it here.
+        """
+        if self.refusal is not None:
+            raise self.refusal
         if self.client.is_connected:
             await self.client.publish(subject, data)
 

@@ -13,7 +13,7 @@ from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate as pogo
 from pogo_core.util import sql as pogo_sql
 
-from penstock_runtime.errors import BadConfiguration, Unavailable
+from penstock_runtime.errors import BadConfiguration, NotPermitted, Unavailable
 from penstock_runtime.store.pool import is_lost
 from penstock_runtime.store.schema import Standing, known_migrations, refuse, schema_of
 from penstock_runtime.store.series import arrange
@@ -46,6 +46,8 @@ async def migrate(url: str) -> tuple[str, ...]:
             await connection.close()
     except _REFUSED as error:
         raise BadConfiguration(f"the database refuses us: {error}") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise NotPermitted(f"the database refuses the credentials: {error}") from error
     except Exception as error:
         if is_lost(error):
             raise Unavailable(f"no database: {str(error) or type(error).__name__}") from error
