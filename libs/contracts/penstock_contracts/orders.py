@@ -195,3 +195,5 @@ class TradingStateChanged:
     """False: the command was refused, `reason` says why."""
     order_id: Id | None = None
     """The order that the command made."""
+    holds: tuple[Line, ...] = ()
+    """Parts that are halted or reduced apart from the rest, after this: `halted: strategy a`."""

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from penstock_contracts.base import Message
+from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
 from penstock_kernel.errors import HaltError
+from penstock_kernel.hours import expired
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ONE, ZERO
 
+from penstock_risk import holds
 from penstock_risk.desk import Desk, OrderForm, no_position
+from penstock_risk.hours import closing_waits
 from penstock_risk.limits import Refusal
 from penstock_risk.state import Book, WorkingOrder
 from penstock_risk.trading import Event, next_state
@@ -36,6 +40,7 @@ def move(
         limit=refusal.limit if refusal is not None else None,
         value=refusal.value if refusal is not None else None,
         command_id=command_id,
+        holds=holds.told(desk),
     )
 
 
@@ -46,10 +51,13 @@ def refuse_waiting(desk: Desk, book: Book, ts: int, refusal: Refusal) -> list[Me
 
 
 def begin(desk: Desk, ts: int, reason: str, within: Callable[[Book], bool] = lambda _: True) -> list[Message]:
-    """Close the positions of the books in question: `advance` sends the orders when nothing works there."""
+    """Close the positions of the books in question: `advance` sends the orders when nothing works there.
+
+    Parts that an operator halted stay as they are.
+    """
     outputs: list[Message] = []
     for book in desk.state.books:
-        if not within(book) or no_position(book):
+        if not within(book) or no_position(book) or holds.halted(desk, book):
             continue
         book.closing = reason
         outputs += refuse_waiting(
@@ -59,10 +67,12 @@ def begin(desk: Desk, ts: int, reason: str, within: Callable[[Book], bool] = lam
     return outputs
 
 
-def halt(desk: Desk, ts: int) -> list[Message]:
-    """Cancel everything and leave the positions as they are."""
+def halt(desk: Desk, ts: int, within: Callable[[Book], bool] = lambda _: True) -> list[Message]:
+    """Cancel everything in question and leave the positions as they are."""
     outputs: list[Message] = []
     for book in desk.state.books:
+        if not within(book):
+            continue
         book.closing = ""
         outputs += refuse_waiting(desk, book, ts, Refusal("trading_state", text="halted"))
         for order in book.working.values():
@@ -86,12 +96,29 @@ def advance(desk: Desk, ts: int) -> list[Message]:
         if not book.position.quantity:
             book.closing = ""
             continue
+        if closing_waits(desk.state, _definition(desk, book), ts):
+            continue
         crossed = _cancel_crossed(desk, book, ts)
         if crossed is not None:
             outputs += crossed
             continue
         outputs.append(_close(desk, book, ts))
     return outputs
+
+
+def expire(desk: Desk, ts: int) -> list[Message]:
+    """Settle the positions in what has expired; while HALTED they stay as they are."""
+    if desk.state.trading is TradingState.HALTED:
+        return []
+    return begin(
+        desk, ts, "expiry", lambda book: not book.closing and expired(_definition(desk, book), ts)
+    )
+
+
+def _definition(desk: Desk, book: Book) -> Instrument:
+    definition = desk.definition(book.instrument)
+    assert definition is not None
+    return definition
 
 
 def _cancel_crossed(desk: Desk, book: Book, ts: int) -> list[Message] | None:
@@ -125,7 +152,7 @@ def _close(desk: Desk, book: Book, ts: int) -> Message:
         OrderForm(reduce_only=True),
         reference_price=price,
         unit_notional=desk.account.unit_notional(book.position.contract, price),
-        reason=book.closing,
+        reason="expiry" if expired(_definition(desk, book), ts) else book.closing,
     )
 
 

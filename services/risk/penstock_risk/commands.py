@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from penstock_contracts.base import Message
 from penstock_contracts.control import Command
-from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.orders import CancelRequested, TradingStateChanged
 from penstock_contracts.types import TradingState
 from pydantic import ValidationError
 
-from penstock_risk import closing
+from penstock_risk import closing, holds
 from penstock_risk.config import RiskConfig
 from penstock_risk.desk import Desk
 from penstock_risk.state import Book
@@ -37,7 +37,8 @@ def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
     if handler is None:
         return []
     try:
-        answer = handler(desk, command, ts)
+        missing = holds.unknown(desk, command)
+        answer = Answer(False, missing) if missing else handler(desk, command, ts)
     except IllegalTransition as refused:
         answer = Answer(False, str(refused))
     state = desk.state.trading
@@ -48,6 +49,7 @@ def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
         reason=answer.reason,
         command_id=command.command_id,
         accepted=answer.accepted,
+        holds=holds.told(desk),
     )
     return [told, *answer.outputs]
 
@@ -56,31 +58,26 @@ def in_scope(desk: Desk, command: Command) -> Callable[[Book], bool]:
     """The books that a command's filters mean; all of them when it has none."""
 
     def matches(book: Book) -> bool:
-        definition = desk.definition(book.instrument)
-        return (
-            command.strategy in (None, book.strategy)
-            and command.instrument in (None, book.instrument)
-            and command.venue in (None, book.instrument.rpartition(".")[2])
-            and (
-                command.underlying is None
-                or (definition is not None and definition.base == command.underlying)
-            )
-        )
+        return holds.covers(desk, command, book.strategy, book.instrument)
 
     return matches
-
-
-def _filtered(command: Command) -> bool:
-    filters = (command.strategy, command.instrument, command.venue, command.underlying, command.order_id)
-    return any(each is not None for each in filters)
 
 
 def _text(command: Command) -> str:
     return f"{command.verb} by {command.by}" + (f": {command.reason}" if command.reason else "")
 
 
+def _done(command: Command, outputs: list[Message]) -> str:
+    """What was asked for, and how much of it was done at once."""
+    cancelled = sum(type(each) is CancelRequested for each in outputs)
+    return f"{_text(command)} ({cancelled} order{'' if cancelled == 1 else 's'} cancelled)"
+
+
 def _halt(desk: Desk, command: Command, ts: int) -> Answer:
-    # Whoever asks for less than everything gets everything: a halt must never be refused.
+    if holds.narrowed(command):
+        holds.hold(desk, command, TradingState.HALTED)
+        outputs = closing.halt(desk, ts, in_scope(desk, command))
+        return Answer(True, _done(command, outputs), tuple(outputs))
     changed = closing.move(desk, ts, Event.HALT, _text(command), command_id=command.command_id)
     desk.state.waiting_day = ""
     return Answer(True, changed.reason, tuple(closing.halt(desk, ts)), changed)
@@ -94,46 +91,84 @@ def _resume(desk: Desk, command: Command, ts: int) -> Answer:
         return Answer(False, f"the session is ending: {state.stop or 'the data is over'}")
     if state.waiting_day:
         return Answer(False, f"{state.waiting_day} waits for the next day")
-    if any(book.closing for book in state.books):
+    if any(book.closing for book in state.books if in_scope(desk, command)(book)):
         return Answer(False, "positions are being closed")
+    active = state.trading is TradingState.ACTIVE
+    lifted = holds.lift(desk, command)
+    if holds.narrowed(command) or (active and lifted):
+        count = f"{len(lifted)} hold{'' if len(lifted) == 1 else 's'} lifted"
+        return Answer(bool(lifted), f"{_text(command)} ({count})" if lifted else "nothing is held there")
     changed = closing.move(desk, ts, Event.RESUME, _text(command), command_id=command.command_id)
     state.operator_hold = False
     return Answer(True, changed.reason, (), changed)
 
 
 def _reduce(desk: Desk, command: Command, ts: int) -> Answer:
-    changed = closing.move(desk, ts, Event.REDUCE, _text(command), command_id=command.command_id)
-    desk.state.operator_hold = True
+    matches = in_scope(desk, command)
+    changed: TradingStateChanged | None = None
+    if holds.narrowed(command):
+        if any(holds.halted(desk, book) for book in desk.state.books if matches(book)):
+            return Answer(False, "it is halted: resume it first")
+        holds.hold(desk, command, TradingState.REDUCING)
+    else:
+        changed = closing.move(desk, ts, Event.REDUCE, _text(command), command_id=command.command_id)
+        desk.state.operator_hold = True
     outputs: list[Message] = []
-    for book in desk.state.books:
+    for book in filter(matches, desk.state.books):
         for order in book.working.values():
             if not order.closing and order.sign * book.position.quantity >= 0:
                 outputs += desk.cancel(book, order, ts, "reduce")
-    return Answer(True, changed.reason, tuple(outputs), changed)
+    return Answer(True, _done(command, outputs), tuple(outputs), changed)
 
 
 def _flatten(desk: Desk, command: Command, ts: int) -> Answer:
-    if _filtered(command):
-        return Answer(False, "flatten is for everything: use close with a filter")
+    matches = in_scope(desk, command)
+    if holds.narrowed(command):
+        return _flatten_part(desk, command, ts, matches)
     event = Event.FLATTEN
     if desk.state.trading is TradingState.HALTED:
         if not command.override:
             return Answer(False, "flatten while halted needs the override of a risk admin")
         event = Event.OVERRIDE
+    if command.override:
+        holds.soften(desk, matches)
     changed = closing.move(desk, ts, event, _text(command), command_id=command.command_id)
     desk.state.operator_hold = True
     return Answer(True, changed.reason, tuple(closing.begin(desk, ts, "flatten")), changed)
 
 
+def _flatten_part(desk: Desk, command: Command, ts: int, matches: Callable[[Book], bool]) -> Answer:
+    """Close a part and let it only be reduced until it is resumed; the rest trades on."""
+    if desk.state.trading is TradingState.HALTED:
+        return Answer(False, "trading is halted: flatten everything with the override of a risk admin")
+    if any(holds.halted(desk, book) for book in desk.state.books if matches(book)):
+        if not command.override:
+            return Answer(False, "flatten while halted needs the override of a risk admin")
+        holds.soften(desk, matches)
+    holds.hold(desk, command, TradingState.REDUCING)
+    outputs = closing.begin(desk, ts, "flatten", matches)
+    return Answer(True, _closing(desk, command, outputs, matches), tuple(outputs))
+
+
 def _close(desk: Desk, command: Command, ts: int) -> Answer:
-    if command.order_id is not None or not _filtered(command):
+    if command.order_id is not None or not holds.narrowed(command):
         return Answer(
             False, "close needs a strategy, instrument, venue or underlying: use flatten for everything"
         )
-    if desk.state.trading is TradingState.HALTED:
+    matches = in_scope(desk, command)
+    if desk.state.trading is TradingState.HALTED or any(
+        holds.halted(desk, book) for book in desk.state.books if matches(book)
+    ):
         return Answer(False, "close is not possible while halted")
-    outputs = closing.begin(desk, ts, "close", in_scope(desk, command))
-    return Answer(True, _text(command), tuple(outputs))
+    outputs = closing.begin(desk, ts, "close", matches)
+    return Answer(True, _closing(desk, command, outputs, matches), tuple(outputs))
+
+
+def _closing(desk: Desk, command: Command, outputs: list[Message], matches: Callable[[Book], bool]) -> str:
+    closing_now = sum(1 for book in desk.state.books if matches(book) and book.closing)
+    return (
+        f"{_done(command, outputs)[:-1]}, {closing_now} position{'' if closing_now == 1 else 's'} to close)"
+    )
 
 
 def _cancel(desk: Desk, command: Command, ts: int) -> Answer:
@@ -147,7 +182,7 @@ def _cancel(desk: Desk, command: Command, ts: int) -> Answer:
     if command.order_id is not None and not found:
         return Answer(False, f"no order {command.order_id} works there")
     outputs = [message for book, order in found for message in desk.cancel(book, order, ts, "command")]
-    return Answer(True, f"{_text(command)} ({len(found)} orders)", tuple(outputs))
+    return Answer(True, _done(command, outputs), tuple(outputs))
 
 
 def _limits(desk: Desk, command: Command, _ts: int) -> Answer:

@@ -22,6 +22,7 @@ from penstock_kernel.ids import make_id
 from penstock_kernel.ledger import fit
 from penstock_kernel.money import ZERO, round_down
 
+from penstock_risk import holds
 from penstock_risk.closing import meets
 from penstock_risk.desk import AT_MARKET, Desk, OrderForm, resolved
 from penstock_risk.exits import Exit, exits_of, wanted
@@ -89,6 +90,8 @@ def gate(desk: Desk, signal: Signal) -> Refusal | None:
         return Refusal("strategy", text=f"the session has no strategy {signal.strategy}")
     if desk.definition(signal.instrument) is None:
         return Refusal("instrument", text=f"{signal.instrument} is not defined")
+    if state.holds and holds.state_of(desk, signal.strategy, signal.instrument) is TradingState.HALTED:
+        return Refusal("trading_state", text=f"halted: {signal.strategy} in {signal.instrument}")
     book = desk.find(signal.strategy, signal.instrument)
     if book is not None and book.closing:
         return Refusal("closing", text=f"the position is being closed: {book.closing}")
@@ -262,7 +265,7 @@ def _direction(desk: Desk, draft: Draft) -> Refusal | None:
     held = draft.held
     if draft.signal.style.reduce_only and not draft.reduces:
         return Refusal("reduce_only", abs(held), abs(held + draft.quantity), "the position would not shrink")
-    if desk.state.trading is not TradingState.REDUCING or draft.reduces:
+    if draft.reduces or not _reducing(desk, draft.book):
         return None
     books = desk.books_of(draft.book.instrument)
     account_held = sum((each.position.quantity + in_flight(each) for each in books), ZERO)
@@ -273,6 +276,15 @@ def _direction(desk: Desk, draft: Draft) -> Refusal | None:
         abs(held),
         abs(held + draft.quantity),
         "reducing: only what brings a position nearer to zero",
+    )
+
+
+def _reducing(desk: Desk, book: Book) -> bool:
+    """Whether only reductions may pass: of everything, or of this part."""
+    if desk.state.trading is TradingState.REDUCING:
+        return True
+    return bool(desk.state.holds) and (
+        holds.state_of(desk, book.strategy, book.instrument) is TradingState.REDUCING
     )
 
 

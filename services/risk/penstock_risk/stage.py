@@ -15,7 +15,7 @@ from penstock_kernel.session import SessionConfig
 from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
 
-from penstock_risk import closing
+from penstock_risk import closing, holds
 from penstock_risk.account import Account
 from penstock_risk.commands import configured, obey
 from penstock_risk.config import RiskConfig
@@ -220,13 +220,18 @@ class RiskStage:
         leaves_positions = state.trading is TradingState.HALTED
         flat = True
         for book in state.books:
-            if book.working or (book.position.quantity and not leaves_positions):
+            if book.working or (
+                book.position.quantity and not leaves_positions and not holds.halted(self._desk, book)
+            ):
                 flat = False
                 break
         return StageStatus(next_due=min(NEVER, due), flat=flat, stop=state.stop)
 
     def _flat(self) -> bool:
-        return all(no_position(book) for book in self._state.books)
+        return all(
+            no_position(book) or (not book.working and holds.halted(self._desk, book))
+            for book in self._state.books
+        )
 
     def quiet_rows(self, message: Message) -> int:
         """How many leading rows of prices reach no stop; of other messages none."""
@@ -242,6 +247,7 @@ class RiskStage:
         return {
             "currency": self._session.currency,
             "state": state.trading.value,
+            "holds": holds.told(self._desk),
             "stop": state.stop,
             "equity": str(state.account.equity),
             "pnl_realized": str(account.pnl_realized),

@@ -60,6 +60,17 @@ class Book:
 
 
 @dataclass(slots=True)
+class Hold:
+    """A part of the account that is halted or reduced apart from the rest; None does not restrict it."""
+
+    state: TradingState
+    venue: str | None = None
+    instrument: str | None = None
+    underlying: str | None = None
+    strategy: str | None = None
+
+
+@dataclass(slots=True)
 class MarkPrice:
     """An instrument's price at the last mark that had one, as scaled integers."""
 
@@ -127,3 +138,5 @@ class RiskState:
     """The data is over."""
     settings: dict[str, str] = field(default_factory=dict)
     """Limits that commands changed."""
+    holds: list[Hold] = field(default_factory=list)
+    """Parts of the account that operators halted or reduced."""

@@ -193,10 +193,8 @@ def test_close_closes_what_its_filters_say_and_trading_goes_on(scope: dict[str, 
     assert of(table.signal("long", "1"), OrderApproved)
 
 
-def test_close_and_flatten_are_not_each_other() -> None:
-    table = ready()
-    assert answer(table.mark(command("close")))[0] is False
-    assert answer(table.mark(command("flatten", strategy="a")))[0] is False
+def test_close_needs_a_filter() -> None:
+    assert answer(ready().mark(command("close")))[0] is False
 
 
 def test_a_close_does_not_meet_another_strategys_resting_order() -> None:
