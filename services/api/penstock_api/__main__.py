@@ -27,7 +27,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
         rest_s=REST_S,
     )
     try:
-        await serve(config, log, pool, stop)
+        await serve(config, log, pool, stop, data_dir=settings.data_dir)
     finally:
         await log.close()
         pool.terminate()

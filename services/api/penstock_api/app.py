@@ -1,26 +1,68 @@
 """The application: routers, errors, bounds. Nothing connects here."""
 
+from pathlib import Path
+
 from fastapi import FastAPI
 from penstock_runtime.log import Log
 from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries import Queries
+from penstock_runtime.store.records import Records
 
-from penstock_api import commands, health, problems, routes
-from penstock_api.body import BodyLimit
+from penstock_api import problems
+from penstock_api.access.browser import Cookies
+from penstock_api.access.gate import Gate, GateMiddleware
+from penstock_api.access.tokens import FILE, TokenFile
+from penstock_api.bounds import Bounds
 from penstock_api.config import ApiConfig
 from penstock_api.context import Context
 from penstock_api.feed import Feed
+from penstock_api.giving import Given
+from penstock_api.headers import AnswerHeaders
+from penstock_api.routes import commands, health, money, orders, session, signals
+from penstock_api.services import Board
+
+ROUTERS = (
+    health.router,
+    session.router,
+    money.router,
+    orders.router,
+    signals.router,
+    commands.router,
+)
 
 
-def create_app(config: ApiConfig, log: Log, feed: Feed, pool: Pool) -> FastAPI:
-    """The api over a log, the feed that reads it, and a database."""
+def create_app(
+    config: ApiConfig, log: Log, feed: Feed, board: Board, pool: Pool, *, data_dir: Path | None = None
+) -> FastAPI:
+    """The api over a log, the feed that reads it, the services' reports, and a database."""
     app = FastAPI(
-        title="Penstock", version="1", docs_url="/api/docs", redoc_url=None, openapi_url="/api/openapi.json"
+        title="Penstock", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
-    app.state.context = Context(config=config, log=log, feed=feed, pool=pool, queries=Queries(pool))
+    tokens = TokenFile(config.tokens_file or (data_dir or Path()) / FILE)
+    cookies = Cookies.of(data_dir)
+    app.state.context = Context(
+        config=config,
+        log=log,
+        feed=feed,
+        board=board,
+        pool=pool,
+        queries=Queries(pool),
+        records=Records(pool),
+        tokens=tokens,
+        cookies=cookies,
+        given=Given(),
+        data_dir=data_dir,
+    )
     problems.install(app)
-    app.add_middleware(BodyLimit, bytes_max=config.body_bytes_max)
-    app.include_router(health.router)
-    app.include_router(routes.router)
-    app.include_router(commands.router)
+    # The last that is added sees a request first.
+    app.add_middleware(
+        Bounds,
+        bytes_max=config.body_bytes_max,
+        body_timeout_s=config.body_timeout_s,
+        timeout_s=config.request_timeout_s,
+    )
+    app.add_middleware(GateMiddleware, gate=Gate(config, tokens, cookies))
+    app.add_middleware(AnswerHeaders)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -1,25 +1,40 @@
 """What every request may use: made once, at the app's foot."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from penstock_runtime.log import Log
 from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries import Queries
+from penstock_runtime.store.records import Records
 
+from penstock_api.access.browser import Cookies
+from penstock_api.access.tokens import TokenFile
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
+from penstock_api.services import Board
+
+if TYPE_CHECKING:
+    from penstock_api.giving import Given
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The log, the replica that it feeds, and the database."""
+    """The log, the replica that it feeds, the services' reports, and the database."""
 
     config: ApiConfig
     log: Log
     feed: Feed
+    board: Board
     pool: Pool
     queries: Queries
+    records: Records
+    tokens: TokenFile
+    cookies: Cookies
+    given: "Given"
+    data_dir: Path | None = None
 
 
 def context_of(request: Request) -> Context:

@@ -1,21 +1,23 @@
 """Feeds the replica from the log, and wakes those who wait for an answer."""
 
 import asyncio
+from collections.abc import Callable
 
-from penstock_contracts.base import Family
+from penstock_contracts.base import Family, Message
 from penstock_contracts.errors import UnreadableMessage
-from penstock_contracts.orders import TradingStateChanged
 from penstock_runtime.errors import UnreadableHalt
 from penstock_runtime.log import Delivered, Log, LogReader
 from penstock_runtime.passing import passed_over
 
-from penstock_api.replica import KINDS, Replica
+from penstock_api.replica import KINDS, Answer, Replica
 
 FAMILIES: tuple[Family, ...] = tuple(KINDS)
 _IDLE_S = 0.2
 _BREATHE_EVERY = 256
 LATEST: frozenset[tuple[Family, str]] = frozenset((family, "done") for family in FAMILIES if family != "ctl")
 """What the next of its kind replaces: of a run, the last will do."""
+Listener = Callable[[int, Family, Message], None]
+"""Called with each message after the replica took it: its log sequence, its family, and itself."""
 _SKIPPED = frozenset({"feat", "sig"})
 """Families whose unreadable messages are counted and passed over; of any other, one stops the api."""
 
@@ -33,7 +35,9 @@ class Feed:
         self.taken = 0
         """Messages read so far."""
         self.unreadable = 0
-        self._waiting: dict[str, asyncio.Future[TradingStateChanged]] = {}
+        self.listeners: list[Listener] = []
+        """Called in order, in the loop that reads the log: whatever they do must be quick, and not raise."""
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
 
     @property
     def backlog(self) -> int:
@@ -63,8 +67,8 @@ class Feed:
         finally:
             await reader.stop()
 
-    async def answer(self, command_id: str, timeout_s: float) -> TradingStateChanged | None:
-        """What risk says to a command; None when it says nothing in time."""
+    async def answer(self, command_id: str, timeout_s: float) -> Answer | None:
+        """What risk, or the strategies, say to a command; None when they say nothing in time."""
         if command_id in self.replica.answers:
             return self.replica.answers[command_id]
         future = self._waiting.setdefault(command_id, asyncio.get_running_loop().create_future())
@@ -72,7 +76,7 @@ class Feed:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(future)
         except TimeoutError:
-            return None
+            return self.replica.answers.get(command_id)
         finally:
             self._waiting.pop(command_id, None)
 
@@ -94,7 +98,10 @@ class Feed:
             self.unreadable += 1
             return
         self.replica.take(family, message)
-        if isinstance(message, TradingStateChanged) and message.command_id in self._waiting:
+        self.replica.sequence = delivered.sequence
+        for listener in self.listeners:
+            listener(delivered.sequence, family, message)
+        if isinstance(message, Answer) and message.command_id in self._waiting:
             future = self._waiting[message.command_id]
             if not future.done():
                 future.set_result(message)

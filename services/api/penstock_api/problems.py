@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: what happened, never how the code looks."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -19,26 +20,35 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, detail: str, **more: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.more = more
+        self.headers = headers
+        self.more = more or {}
+        """Extension members."""
 
 
 def problem(
-    status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Any
+    status: int, detail: str = "", headers: Mapping[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """A problem details answer; `more` are its extension members."""
     content: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     if detail:
         content["detail"] = detail
-    return JSONResponse({**content, **more}, status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse({**content, **more}, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return problem(error.status, error.detail, **error.more)
+    return problem(error.status, error.detail, headers=error.headers, **error.more)
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:

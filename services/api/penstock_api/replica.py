@@ -1,18 +1,22 @@
 """What the api knows of the session now: a fold of the log, like every other state. Pure.
 
-Bounded: working orders, current positions and prices, the last notes and answers; what is past is in
-the database.
+Bounded: working orders, current positions and prices, the last notes, commands and answers; what is past is
+in the database.
 """
 
+import json
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 from penstock_contracts.base import Family, Message
 from penstock_contracts.control import Command, Session
 from penstock_contracts.features import Prices
+from penstock_contracts.instrument import Instrument
 from penstock_contracts.interval import Done
+from penstock_contracts.market import InstrumentDefined, InstrumentStatus
 from penstock_contracts.orders import (
     OrderApproved,
     PnlSampled,
@@ -24,18 +28,22 @@ from penstock_contracts.orders import (
 from penstock_contracts.signals import Note, Signal
 from penstock_contracts.types import OrderState, Outcome, TradingState
 from penstock_contracts.venue import BalanceChanged, Fill, OrderAccepted, OrderChanged, OrderSubmitted
-from penstock_kernel.money import from_scaled
+from penstock_kernel.ledger import Contract
+from penstock_kernel.money import ZERO, from_scaled
+from pydantic import TypeAdapter, ValidationError
 
 NOTES_MAX = 100
 COMMANDS_MAX = 1_000
 KINDS: dict[Family, frozenset[str]] = {
-    "feat": frozenset({"price", "done"}),
+    "feat": frozenset({"price", "instrument", "status", "done"}),
     "sig": frozenset({"signal", "note", "done"}),
     "ord": frozenset({"approved", "refused", "resolved", "position", "pnl", "state", "done"}),
     "ven": frozenset({"submitted", "accepted", "event", "fill", "balance", "done"}),
     "ctl": frozenset({"session", "command"}),
 }
 """What is taken; anything else need not even be decoded."""
+
+_INSTRUMENTS = TypeAdapter(list[Instrument])
 
 
 @dataclass(slots=True)
@@ -69,12 +77,24 @@ class SessionView:
     stop_reason: str = ""
     config_hash: str = ""
     code_hash: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration, by section."""
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the configuration, empty when there is none."""
+        found = self.config.get(name)
+        return found if isinstance(found, dict) else {}
+
+
+Answer = TradingStateChanged | Note
 
 
 @dataclass(slots=True)
 class Replica:
     """The state of the session after the messages taken so far."""
 
+    sequence: int = 0
+    """Log sequence of the last message taken."""
     session: SessionView = field(default_factory=SessionView)
     trading_state: TradingState | None = None
     """None until risk has said anything."""
@@ -89,6 +109,13 @@ class Replica:
     positions: dict[tuple[str, str], PositionChanged] = field(default_factory=dict)
     balances: dict[tuple[str, str], BalanceChanged] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    off: set[str] = field(default_factory=set)
+    """Strategies that are switched off."""
+    failed: dict[str, Note] = field(default_factory=dict)
+    """Strategies that an error stopped, and the error."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Risk's settings that commands changed."""
     working: dict[str, WorkingOrder] = field(default_factory=dict)
     orders: Counter[str] = field(default_factory=Counter)
     """Number of orders that ended, by terminal state."""
@@ -100,8 +127,8 @@ class Replica:
     errors: int = 0
     """Notes of level error."""
     commands: OrderedDict[str, Command] = field(default_factory=OrderedDict)
-    answers: OrderedDict[str, TradingStateChanged] = field(default_factory=OrderedDict)
-    """By command id: what risk first said to it."""
+    answers: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
+    """By command id: what was first said to it, by risk or by the strategies."""
 
     def take(self, family: Family, message: Message) -> None:
         """Take the next message of the log. Types that it does not keep change nothing."""
@@ -126,13 +153,16 @@ class Replica:
                 started_at=message.ts,
                 config_hash=message.config_hash,
                 code_hash=message.code_hash,
+                config=_document(message.config),
             )
+            self.instruments = _instruments(self.session.section("session").get("instruments", []))
+            self.off = set(self.session.section("strategy").get("off", []))
         else:
             self.session.ended_at = message.ts
             self.session.stop_reason = message.stop_reason
 
     def _command(self, message: Command) -> None:
-        self.commands[message.command_id] = message
+        self.commands.setdefault(message.command_id, message)  # of two with one id the first counts
         if len(self.commands) > COMMANDS_MAX:
             self.commands.popitem(last=False)
 
@@ -140,10 +170,43 @@ class Replica:
         self.trading_state = message.state
         if message.accepted:
             self.trading_reason = message.reason
-        if message.command_id is not None:
-            self.answers.setdefault(message.command_id, message)
-            if len(self.answers) > COMMANDS_MAX:
-                self.answers.popitem(last=False)
+        if message.command_id is None:
+            return
+        command = self.commands.get(message.command_id)
+        if command is not None and command.verb == "limits" and message.accepted:
+            self.settings.update(command.arguments)
+        self._answered(message.command_id, message)
+
+    def _answered(self, command_id: str, answer: Answer) -> None:
+        self.answers.setdefault(command_id, answer)
+        if len(self.answers) > COMMANDS_MAX:
+            self.answers.popitem(last=False)
+
+    def _instrument(self, message: InstrumentDefined) -> None:
+        self.instruments[message.instrument.instrument] = message.instrument
+
+    def _status(self, message: InstrumentStatus) -> None:
+        known = self.instruments.get(message.instrument)
+        if known is not None:
+            self.instruments[message.instrument] = replace(known, status=message.status)
+
+    def marked(self, position: PositionChanged) -> tuple[Decimal | None, Decimal | None]:
+        """What a position is marked at, and what closing it there would bring, in its currency.
+
+        Longs are marked at the bid, shorts at the ask, where there are quotes.
+        """
+        price, definition = self.prices.get(position.instrument), self.instruments.get(position.instrument)
+        if price is None:
+            return None, None
+        sign = (position.quantity > 0) - (position.quantity < 0)
+        at = (price.bid if sign > 0 else price.ask if sign < 0 else None) or price.last
+        if not sign or position.average_price is None:
+            return at, ZERO
+        if definition is None:
+            return at, None
+        contract = Contract.of(definition)
+        gained = contract.unit_value(at) - contract.unit_value(position.average_price)
+        return at, position.quantity * gained
 
     def _prices(self, message: Prices) -> None:
         for row, index in enumerate(message.index.tolist()):
@@ -162,7 +225,22 @@ class Replica:
 
     def _note(self, message: Note) -> None:
         self.notes.append(message)
-        self.errors += message.level == "error"
+        if message.level == "error":
+            self.errors += 1
+            self.failed[message.strategy] = message
+        if message.command_id is not None:
+            self._switched(message)
+            self._answered(message.command_id, message)
+
+    def _switched(self, message: Note) -> None:
+        command = self.commands.get(message.command_id or "")
+        if command is None or message.level == "warning":
+            return
+        if command.verb == "strategy_on":
+            self.off.discard(message.strategy)
+            self.failed.pop(message.strategy, None)
+        elif command.verb == "strategy_off":
+            self.off.add(message.strategy)
 
     def _refused(self, _: SignalRefused) -> None:
         self.outcomes[Outcome.REFUSED] += 1
@@ -214,9 +292,26 @@ class Replica:
             self.orders[state] += 1
 
 
+def _document(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _instruments(defined: object) -> dict[str, Instrument]:
+    try:
+        return {each.instrument: each for each in _INSTRUMENTS.validate_python(defined)}
+    except ValidationError:
+        return {}  # a configuration of another version: they come with their messages
+
+
 _FOLDS: dict[type, Callable[[Replica, Message], None]] = {
     Session: Replica._session,
     Command: Replica._command,
+    InstrumentDefined: Replica._instrument,
+    InstrumentStatus: Replica._status,
     Prices: Replica._prices,
     Signal: Replica._signal,
     Note: Replica._note,

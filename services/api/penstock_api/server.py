@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -13,9 +14,12 @@ from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Log
 from penstock_runtime.store.pool import Pool
 
+from penstock_api.access.gate import is_loopback
+from penstock_api.access.tokens import TokenFile
 from penstock_api.app import create_app
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
+from penstock_api.services import Board, listen
 
 _log = structlog.get_logger(__name__)
 
@@ -33,16 +37,22 @@ class _WebServer(uvicorn.Server):
         yield
 
 
-async def serve(config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event) -> None:
+async def serve(
+    config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event, *, data_dir: Path | None = None
+) -> None:
     """Serve until stopped, then finish the requests that run.
 
-    Raises BadConfiguration where the address is taken, and whatever ended the feed.
+    Raises BadConfiguration where the address is taken or open to others without tokens, and whatever ended
+    the feed.
     """
-    feed = Feed(log)
+    feed, board = Feed(log), Board()
     health = Health(NAME)
+    app = create_app(config, log, feed, board, pool, data_dir=data_dir)
+    _check_bind(config, app.state.context.tokens)
     with _listen(config) as listener:
         url = f"http://{config.host}:{listener.getsockname()[1]}"
-        web = _web_server(create_app(config, log, feed, pool))
+        web = _web_server(config, app)
+        await listen(log, board)
 
         def refresh() -> None:
             health.state = "running" if feed.caught_up else "catching up"
@@ -68,10 +78,21 @@ async def serve(config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event) ->
     await health.send(log)
 
 
-def _web_server(app: FastAPI) -> _WebServer:
+def _check_bind(config: ApiConfig, tokens: TokenFile) -> None:
+    if not is_loopback(config.host) and not tokens.any():
+        raise BadConfiguration(
+            f"api.host: {config.host} is open to others, and nobody would be asked who they are: make a "
+            f"token first (`penstock token add NAME --role viewer`, kept in {tokens.path}), or listen on "
+            "127.0.0.1"
+        )
+
+
+def _web_server(config: ApiConfig, app: FastAPI) -> _WebServer:
     return _WebServer(
         uvicorn.Config(
             app,
+            proxy_headers=bool(config.trusted_proxies),
+            forwarded_allow_ips=list(config.trusted_proxies),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -21,7 +21,7 @@ async def test_a_command_goes_to_the_log_and_is_answered_with_what_risk_says(
     risk = asyncio.create_task(answer_next(api.session))
     answer = await api.client.post(f"/api/v1/{verb}", json=body)
     command = await risk
-    assert (command.verb, command.by, command.reason) == (verb, "api", body.get("reason", ""))
+    assert (command.verb, command.by, command.reason) == (verb, "local", body.get("reason", ""))
     assert (command.instrument, command.override) == (body.get("instrument"), body.get("override", False))
     assert command.ts_expires - command.ts_issued == 30_000_000_000
     assert answer.status_code == 200

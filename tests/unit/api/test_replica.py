@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -24,7 +25,10 @@ def test_every_kind_that_is_taken_exists_and_changes_the_replica(family: Family)
     known = {entry.kind for entry in message_types() if entry.family == family}
     for kind in sorted(KINDS[family]):
         assert kind in known
-        replica = folded(("ord", approved()))
+        defined = example("feat", "instrument")
+        other = replace(defined, instrument=replace(defined.instrument, fee_maker=Decimal(1)))
+        mine = replace(defined, instrument=replace(defined.instrument, instrument=KEY))
+        replica = folded(("feat", other), ("feat", mine), ("ord", approved()))
         before = repr(replica)
         replica.take(family, example(family, kind))
         assert repr(replica) != before, kind

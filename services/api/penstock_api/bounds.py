@@ -1,28 +1,42 @@
-"""Request bodies are read here, up to a bound, before anything looks at them."""
+"""Bounds of a request: how large its body, how long it may take to arrive, how long an answer to begin."""
+
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock_api.problems import problem
 
 
-class BodyLimit:
-    """Answers 413 to a body that is larger than allowed, whether or not it says so beforehand."""
+class Bounds:
+    """Answers 413 to a body that is larger than allowed, whether or not it says so beforehand, 408 to one
+    that does not arrive, 504 for an answer that does not begin. Streams, once begun, may last.
+    """
 
-    def __init__(self, app: ASGIApp, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, bytes_max: int, body_timeout_s: float, timeout_s: float) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._body_timeout_s = body_timeout_s
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request of tolerable size on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await self._read(scope, receive)
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            await problem(408, "the request's body did not arrive")(scope, receive, send)
+            return
         if body is None:
             refusal = problem(413, f"a request's body has at most {self._bytes_max} bytes")
             await refusal(scope, receive, send)
             return
-        given = False
+        await self._answer(scope, body, receive, send)
+
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        given = begun = False
 
         async def replay() -> Message:
             nonlocal given
@@ -31,7 +45,20 @@ class BodyLimit:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, replay, send)
+        async def begin(message: Message) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                limit.reschedule(None)
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._timeout_s) as limit:
+                await self._app(scope, replay, begin)
+        except TimeoutError:
+            if begun:
+                raise
+            await problem(504, f"no answer within {self._timeout_s:g} s")(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         for name, value in scope["headers"]:

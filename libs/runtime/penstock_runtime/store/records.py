@@ -1,0 +1,94 @@
+"""Rows of the projection that operators look at: the audit, notes, what was quarantined, single orders."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from penstock_runtime.store.queries.pages import Page, PageCursor
+from penstock_runtime.store.queries.queries import Queries
+from penstock_runtime.store.queries.tables import OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what, and what came of it."""
+
+    ts: int
+    sequence: int
+    who: str
+    what: str
+    outcome: str
+    reason: str
+    command_id: str | None
+    details: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.details, str):  # as the database gives JSON
+            object.__setattr__(self, "details", json.loads(self.details))
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """Something that was not believed, and why."""
+
+    ts: int
+    sequence: int
+    family: str
+    kind: str
+    reason: str
+    raw: str
+
+
+class Records(Queries):
+    """Reads one database, as Queries do."""
+
+    async def audited(self, session: str, command_id: str) -> bool:
+        """Whether the audit has a command of this id."""
+        sql = (
+            "SELECT ts, sequence, who, what, outcome, reason, command_id, details FROM audit"
+            " WHERE command_id = $2 AND session = $1 LIMIT 1"
+        )
+        return bool(await self._rows(AuditRow, sql, session, command_id))
+
+    async def audit(
+        self, session: str, *, who: str | None = None, limit: int = 100, after: PageCursor | None = None
+    ) -> Page[AuditRow]:
+        """The audit, newest first: of everybody, or of one."""
+        sql = (
+            "SELECT ts, sequence, who, what, outcome, reason, command_id, details FROM audit"
+            " WHERE session = $1 AND ($2::text IS NULL OR who = $2) AND (ts, sequence) < ($3, $4)"
+            " ORDER BY ts DESC, sequence DESC LIMIT $5"
+        )
+        place = after or _END
+        rows = await self._rows(AuditRow, sql, session, who, place.ts, place.sequence, limit + 1)
+        return _page(rows, limit)
+
+    async def quarantine(
+        self, session: str, *, limit: int = 100, after: PageCursor | None = None
+    ) -> Page[QuarantineRow]:
+        """What was quarantined, newest first; bytes that are no text are shown as such."""
+        sql = (
+            "SELECT ts, sequence, family, kind, reason, encode(raw, 'escape') AS raw FROM quarantine"
+            " WHERE session = $1 AND (ts, sequence) < ($2, $3) ORDER BY ts DESC, sequence DESC LIMIT $4"
+        )
+        place = after or _END
+        return _page(
+            await self._rows(QuarantineRow, sql, session, place.ts, place.sequence, limit + 1), limit
+        )
+
+    async def order(self, session: str, order_id: str) -> OrderRow | None:
+        """One order."""
+        names = ", ".join(f'"{name}"' for name in OrderRow.__slots__)
+        sql = f"SELECT {names} FROM orders WHERE session = $1 AND order_id = $2"  # noqa: S608
+        found = await self._rows(OrderRow, sql, session, order_id)
+        return found[0] if found else None
+
+
+_END = PageCursor(2**63 - 1, 2**63 - 1)
+"""Behind everything."""
+
+
+def _page(rows: list[Any], limit: int) -> Page[Any]:
+    items = rows[:limit]
+    more = len(rows) > limit
+    return Page(items, str(PageCursor(items[-1].ts, items[-1].sequence)) if more else None)

@@ -1,0 +1,1 @@
+"""Who may do what: roles, tokens, browsers' sessions, and the gate that every request passes."""

@@ -1,0 +1,33 @@
+"""Orders in which something can still happen."""
+
+from decimal import Decimal
+
+from penstock_api.replica import Replica
+from penstock_api.views.base import View, view_of
+
+
+class WorkingAnswer(View):
+    """An order in which something can still happen."""
+
+    order_id: str
+    strategy: str
+    instrument: str
+    ts: int
+    side: str
+    type: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: str
+    reason: str
+    """`signal`, `manual`, `modify`, or why risk itself sent it."""
+    status: str
+    quantity_filled: Decimal
+
+
+def working_of(replica: Replica) -> list[WorkingAnswer]:
+    """The orders that work, the oldest first."""
+    return [
+        view_of(WorkingAnswer, each.order, status=str(each.status), quantity_filled=each.quantity_filled)
+        for each in replica.working.values()
+    ]
