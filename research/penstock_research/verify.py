@@ -3,11 +3,12 @@
 Where the record of a family ends before its stage has said everything (a session that still runs, or was
 cut off), what the stage computes beyond goes on to its readers: in one process a later stage's output may
 have reached the log when an earlier one's had not. Nothing recorded may be left that nothing explains.
+
+What a live venue said is no function of the log: there `ven` is input, like the market.
 """
 
 import traceback
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from penstock_contracts import codec, subjects
@@ -20,50 +21,10 @@ from penstock_kernel.stage import Stage
 from penstock_kernel.topology import PLACES, STAGES
 
 from penstock_research.differences import Difference, differences
+from penstock_research.tapes import FAMILIES, Recorded, Tape, VenueTape, readers_of
 
 PASSED_OVER: frozenset[Family] = frozenset({"md", "feat", "sig"})
 """Families whose unreadable messages a stage passes over; of any other, one stops the stage."""
-
-
-@dataclass(slots=True)
-class Recorded:
-    """One message as every reader of the log takes it."""
-
-    sequence: int
-    """In the log; 0 for one that was computed beyond the record's end."""
-    index: int
-    """Its producer's number."""
-    subject: str
-    data: bytes
-    _message: Message | None = None
-
-    @property
-    def family(self) -> Family:
-        """Its family, by its subject."""
-        return self._parsed().family
-
-    @property
-    def kind(self) -> str:
-        """Its kind, by its subject."""
-        return self._parsed().kind
-
-    @property
-    def message(self) -> Message:
-        """Decoded, once. UnreadableMessage when it cannot be."""
-        if self._message is None:
-            parsed = self._parsed()
-            self._message = codec.decode(parsed.family, parsed.kind, parsed.major, self.data)
-        return self._message
-
-    def _parsed(self) -> subjects.Subject:
-        parsed = subjects.parse(self.subject)
-        if parsed is None:
-            raise UnreadableMessage(f"not a subject of the log: {self.subject[:200]!r}")
-        return parsed
-
-    def __str__(self) -> str:
-        place = f"at sequence {self.sequence}" if self.sequence else "beyond the record"
-        return f"{self.family} {self.index} ({self.kind}, {place})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,40 +75,13 @@ class _Diverged(Exception):
         self.divergence = divergence
 
 
-class _Tape:
-    """One family: its record, then what was computed beyond. Each of its readers has a place of its own."""
-
-    def __init__(self, record: Iterable[Recorded], readers: Iterable[str]) -> None:
-        self._record: Iterator[Recorded] = iter(record)
-        self._queues: dict[str, deque[Recorded]] = {name: deque() for name in readers}
-        self.last_index = 0
-
-    def take(self, reader: str) -> Recorded | None:
-        """The reader's next message; None when there is no more."""
-        queue = self._queues[reader]
-        if not queue:
-            found = next(self._record, None)
-            if found is None:
-                return None
-            self.last_index = found.index
-            for each in self._queues.values():
-                each.append(found)
-        return queue.popleft()
-
-    def go_on(self, computed: Recorded, producer: str) -> None:
-        """Add what the family's producer said beyond the record."""
-        for name, queue in self._queues.items():
-            if name != producer:
-                queue.append(computed)
-
-
 @dataclass(slots=True)
 class _Check:
     """One stage over the tapes."""
 
     producer: str
     stage: Stage
-    tapes: Mapping[Family, _Tape]
+    tapes: Mapping[Family, Tape]
     partition: int
     intervals: int = 0
     inputs: int = 0
@@ -270,22 +204,32 @@ def verify_session(
 
     `record` has what readers take of md, feat, sig, ord and ven, in log order; each is read once and no
     further than an interval ahead. `ended` is what the session's end message counts (the last number of
-    each producer): then nothing may be missing. Without it the record may end anywhere.
+    each producer): then nothing may be missing. Without it the record may end anywhere. A producer that is
+    not among `stages` (execution at a live venue) is not replayed: its record is input.
     """
-    tapes = {family: _Tape(record[family], _readers_of(family)) for family in _FAMILIES}
-    checks = [_Check(each, stages[each], tapes, partition) for each in STAGES]
+    replayed = [each for each in STAGES if each in stages]
+    tapes = {family: Tape(record[family], readers_of(family, replayed)) for family in FAMILIES}
+    live = VenueTape(record["ven"]) if "execution" not in stages else None
+    if live is not None:
+        tapes["ven"] = live.tape
+    checks = [_Check(each, stages[each], tapes, partition) for each in replayed]
     try:
         while any([check.interval() for check in checks]):  # noqa: C419  (each stage has its turn)
             pass
         for check in checks:
             check.nothing_left()
+        if live is not None:
+            live.to_the_end()
         if ended is not None:
-            _market_complete(tapes["md"], ended.get("ingest"), checks[0].runner.last_mark)
+            last_mark = checks[0].runner.last_mark
+            _edge_complete("ingest", tapes["md"], ended, last_mark)
+            if live is not None:
+                _edge_complete("execution", live.tape, ended, last_mark)
             for check in checks:
                 check.complete(ended.get(check.producer))
     except _Diverged as diverged:
         return diverged.divergence
-    fills = checks[-1].fills
+    fills = live.fills if live is not None else checks[-1].fills
     return Verified(
         tuple(check.counts() for check in checks), len(fills), fills_hash(fills), checks[-1].runner.last_mark
     )
@@ -304,8 +248,8 @@ def verify_stage(
 
     Without, it may end before the input does; a recorded output that the input does not explain diverges.
     """
-    tapes = {family: _Tape(inputs[family], [producer]) for family in inputs}
-    tapes[PLACES[producer].family] = _Tape(recorded, [producer])
+    tapes = {family: Tape(inputs[family], [producer]) for family in inputs}
+    tapes[PLACES[producer].family] = Tape(recorded, [producer])
     check = _Check(producer, stage, tapes, partition)
     try:
         while check.interval():
@@ -318,18 +262,10 @@ def verify_stage(
     return check.counts()
 
 
-_FAMILIES: tuple[Family, ...] = ("md", *(PLACES[each].family for each in STAGES))
-
-
-def _readers_of(family: Family) -> list[str]:
-    return [
-        each
-        for each in STAGES
-        if family in (PLACES[each].family, PLACES[each].upstream, *PLACES[each].others)
-    ]
-
-
-def _market_complete(tape: _Tape, expected: int | None, last_mark: int) -> None:
-    if expected != tape.last_index:
-        why = f"the session's end counts {expected} of ingest's last writer, the log holds {tape.last_index}"
-        raise _Diverged(Divergence("ingest", last_mark, tape.last_index + 1, why))
+def _edge_complete(producer: str, tape: Tape, ended: Mapping[str, int], last_mark: int) -> None:
+    """What a writer at the edge has put out up to the session's end must be in the log."""
+    expected, last = ended.get(producer), tape.last_index
+    # After its last `done` a live venue may still say something, which nobody counts.
+    if expected is None or last < expected or (producer == "ingest" and last > expected):
+        why = f"the session's end counts {expected} of {producer}'s last writer, the log holds {last}"
+        raise _Diverged(Divergence(producer, last_mark, last + 1, why))

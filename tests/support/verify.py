@@ -15,7 +15,8 @@ from penstock_kernel.chain import Chain
 from penstock_kernel.stage import Stage
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_research.chained import Stages
-from penstock_research.verify import Divergence, Recorded, Verified, verify_session
+from penstock_research.tapes import Recorded
+from penstock_research.verify import Divergence, Verified, verify_session
 from support.toy import market, toy_stages
 
 

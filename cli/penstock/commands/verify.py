@@ -9,6 +9,7 @@ import typer
 from penstock_contracts.base import Family
 from penstock_contracts.errors import ContractError
 from penstock_contracts.headers import rfc3339
+from penstock_kernel.stage import Stage
 from penstock_kernel.topology import PLACES
 from penstock_research.chained import Stages
 from penstock_research.verify import Divergence, Verified, verify_session
@@ -52,7 +53,7 @@ def verify(
                 ends = recorded.ends()
                 stages = _stages(ends)
                 outcome = verify_session(
-                    stages.by_name(),
+                    _replayed(stages),
                     {family: recorded.family(family) for family in FAMILIES},
                     ended=ends.end.outputs if ends.end is not None else None,
                     partition=stages.session.partition,
@@ -131,6 +132,14 @@ def _stages(ends: Ends) -> Stages:
         ) from error
     except (StrategyLoadError, ContractError, ValueError) as error:
         raise CommandError(f"the session's stages cannot be made again: {error}") from error
+
+
+def _replayed(stages: Stages) -> dict[str, Stage]:
+    """All, but for what a live venue says: that is no function of the log."""
+    by_name = stages.by_name()
+    if stages.execution.config.venue == "live":
+        del by_name["execution"]
+    return by_name
 
 
 def _same_config(folder: SessionFolder, ends: Ends) -> None:

@@ -11,7 +11,7 @@ from penstock_contracts.base import Family
 from penstock_contracts.control import Session
 from penstock_contracts.errors import UnreadableMessage
 from penstock_kernel.topology import PRODUCER_OF
-from penstock_research.verify import Recorded
+from penstock_research.tapes import Recorded
 from penstock_runtime.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServerError
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log, LogReader

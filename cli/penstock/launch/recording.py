@@ -8,7 +8,7 @@ from penstock_contracts.market import Mark
 from penstock_ingest.config import parse_source
 from penstock_ingest.recording import KINDS, RecordingHeader, write_recording
 from penstock_kernel.session import SessionConfig
-from penstock_research.verify import Recorded
+from penstock_research.tapes import Recorded
 from penstock_runtime.errors import RuntimeFailure
 
 from penstock.config.load import Loaded

@@ -18,12 +18,13 @@ from penstock_contracts.orders import CancelRequested
 from penstock_contracts.signals import Signal
 from penstock_contracts.venue import Fill, OrderAccepted
 from penstock_kernel.fills_hash import fills_hash
+from penstock_kernel.stage import Stage
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_research.chained import Stages
+from penstock_research.tapes import Recorded
 from penstock_research.verify import (
     Counts,
     Divergence,
-    Recorded,
     Verified,
     verify_session,
     verify_stage,
@@ -65,6 +66,35 @@ def test_a_real_session_replays_with_the_hash_of_its_fills(real: Record) -> None
     assert outcome.fills == len(fills) > 10
     assert outcome.fills_hash == fills_hash(fills)
     assert all(each.beyond == 0 for each in outcome.counts)
+
+
+def _but_execution(record: Record) -> dict[str, Stage]:
+    stages = record.stages()
+    del stages["execution"]
+    return stages
+
+
+def test_what_a_live_venue_said_is_input_and_is_not_computed_again(real: Record) -> None:
+    outcome = real.verify(stages=lambda: _but_execution(real))
+    assert isinstance(outcome, Verified), outcome
+    fills = [each.message for each in real.families["ven"] if each.kind == "fill"]
+    assert (outcome.fills, outcome.fills_hash) == (len(fills), fills_hash(fills))
+    assert [each.producer for each in outcome.counts] == ["features", "strategy", "risk"]
+
+
+def test_of_a_live_venue_nothing_may_be_missing_before_the_end(real: Record) -> None:
+    at_end = real.copy()
+    del at_end.families["ven"][-1]
+    cut = verify_session(_but_execution(real), at_end.families, ended=real.ended)
+    assert diverges(cut).producer == "execution"
+
+
+def test_a_fill_that_a_live_venue_did_not_give_changes_what_risk_says(real: Record) -> None:
+    place = next(number for number, each in enumerate(real.families["ven"]) if each.kind == "fill")
+    fill = real.families["ven"][place].message
+    assert isinstance(fill, Fill)
+    other = real.altered("ven", place, replace(fill, price=fill.price + 1))
+    assert diverges(other.verify(stages=lambda: _but_execution(real))).producer == "risk"
 
 
 ALTERED = {
