@@ -12,7 +12,7 @@ CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
 .PHONY: help env dev-env paper image faults month simulate test test-unit check format-check lint types imports schema-drift settings-drift budgets \
-        format schemas bench lock clean
+        format schemas bench bench-peers lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ help: ## Show this list
 # a session starts eight processes, and each would compile what it imports where caches cannot be written.
 
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
+
+INSTALL_PEERS = $(BIN)/uv pip install --quiet --compile-bytecode --python build/peers/bin/python $(1) || \
+                build/peers/bin/python -m pip install --quiet $(1)
 
 env: $(VENV)/.stamp-project ## Create .venv with what Penstock needs to run
 
@@ -56,6 +59,14 @@ image: ## Build the container image; IMAGE_ARGS=--network=host where a build has
 
 bench: dev-env ## Measure; the results are written below bench/
 	$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-peers: dev-env build/peers/.stamp ## Measure beside other engines, which are installed below build/ for that alone
+	$(BIN)/python -m bench.peers $(BENCH_ARGS)
+
+build/peers/.stamp: bench/peers/requirements.lock $(VENV)/.stamp-venv
+	$(PYTHON) -m venv build/peers
+	$(call INSTALL_PEERS,--require-hashes -r bench/peers/requirements.lock)
+	@touch $@
 
 # --- Test and check ----------------------------------------------------------------------------------
 
@@ -119,6 +130,7 @@ lock: $(VENV)/.stamp-venv ## Renew the locks; LOCK_ARGS=--upgrade takes newer ve
 	$(COMPILE) --group dev --extra research --constraint requirements.lock pyproject.toml requirements.in \
 	    --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock tools/bootstrap.in --output-file tools/bootstrap.lock
+	$(COMPILE) bench/peers/requirements.in --output-file bench/peers/requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml requirements.in --output-file deploy/requirements.lock
 
 clean: ## Remove the environment, builds and caches

@@ -1,0 +1,63 @@
+"""What is measured: which data, which strategy, and what Penstock must reach beside which peer."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+CAPITAL = 1_000_000
+QUANTITY = "0.1"
+"""Every position, long or short, in units."""
+FEE_TAKER = "0.0005"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One row of the table."""
+
+    name: str
+    title: str
+    data: str
+    """Name of a data set, see `prepare`."""
+    unit: str
+    peer: str
+    """The module that does the same: `peer_<peer>.py`."""
+    must: float
+    """Penstock's events per second over the peer's, at least."""
+    aim: float
+    ours: str = "ours"
+    """The module that measures Penstock."""
+    strategy: str = "ma_cross"
+    parameters: dict[str, Any] = field(default_factory=lambda: {"fast": 10, "slow": 20, "kind": "ema"})
+    interval: str = "1m"
+    stepwise: bool = False
+    grid: str | None = None
+    """Distance of the marks; the default is that of the data."""
+
+
+WORKS = {
+    work.name: work
+    for work in (
+        Work("trades", "trades to 1-minute bars, EMA 10/20", "trades", "trades", "nautilus", 30, 100),
+        Work(
+            "every-trade", "a Python strategy on every trade", "trades", "trades", "nautilus", 3, 10,
+            strategy="TickCross", parameters={},
+        ),
+        Work("quotes", "quotes to 1-minute bars, EMA 10/20", "quotes", "quotes", "nautilus", 30, 30),
+        Work("bars", "the BTC month four times, EMA 10/20", "bars", "bars", "nautilus", 20, 50, grid="20s"),
+        Work("bars-stepwise", "the same, bar by bar", "bars", "bars", "nautilus", 10, 10, grid="20s",
+            stepwise=True),
+    )
+}  # fmt: skip
+
+DEFINITIONS = {
+    "nautilus": (
+        "when a market order is filled: here by the next trade, quote or bar after the submit latency of",
+        "20 ms, at its price (of a bar its open); there at once, at the price that made the strategy decide.",
+        "When a fill is known: here after the response latency, the next interval; there within the order.",
+        "The end: here the position is closed when the data is over: one fill more, left out below.",
+        "Quantity: here at most what the bar, trade or quote shows, the rest with the next; there all of it.",
+        "Fees: the same rate, of the price that was got; no spread and no slippage on either side.",
+        "Limits: here every limit is evaluated for every signal, the stops at every mark; there the risk",
+        "engine checks each order's price, quantity and notional.",
+    ),
+}
+"""By peer, what differs by definition. Its effect is in each row's comparison: fill prices, fees, equity."""
