@@ -267,6 +267,25 @@ async def lagging(ground: Ground) -> None:
         await world.stop()
 
 
+async def gone(ground: Ground) -> None:
+    """What a stage without snapshot must read has left the log unarchived: it halts, and says so."""
+    world = ground.world()
+    try:
+        await world.start()
+        await world.watch.more_fills(20)
+        js, last = world.log.js, world.watch.sequence
+        await js.delete_object_store(f"SNAPSHOTS-{world.log.partition}")
+        await js.purge_stream(world.log.stream, seq=last // 2)
+        await world.kill("risk")
+        await _halts(world, ("risk",), "aged out", "not in the archive", "has left")
+        orders = world.watch.orders
+        await asyncio.sleep(1.5)
+        if world.watch.orders != orders:
+            raise Unexpected(f"{world.watch.orders - orders} orders were approved by a risk without a past")
+    finally:
+        await world.stop()
+
+
 async def simulated(ground: Ground) -> int:
     """Sessions in one process, in which messages are lost, repeated, delayed and reordered."""
     seeds = max(SEEDS_MIN, ground.rounds * SEEDS_PER_ROUND)
@@ -349,6 +368,7 @@ TRIALS: dict[str, Alone] = {
     "poison_done": _stops("features", ("strategy",), "poison_done"),
     "disk_full": disk_full,
     "lagging": lagging,
+    "gone": gone,
     "simulated": simulated,
     **{name: _at_a_venue(trial) for name, trial in live.TRIALS.items()},
     "upgrade": upgrade,

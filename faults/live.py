@@ -1,4 +1,4 @@
-"""Rows 8 to 13: what a live venue, or a second gateway, can do to execution. One trial is many rounds.
+"""Rows 8 to 13, and 17: what a venue, the log, or a second gateway can do to execution. Many rounds a trial.
 
 A trial has a nats-server of its own that flushes before it acknowledges, risk and ingest played by a script
 (`faults.stand`), and a fake venue that does what the row says. Afterwards no client order id has reached the
@@ -14,9 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from penstock_contracts.subjects import SUBMISSIONS
 from penstock_contracts.types import TradingState
 from penstock_runtime.embedded import EmbeddedNats
-from penstock_runtime.errors import Superseded
+from penstock_runtime.errors import Halt, Superseded
 from penstock_venues.fake import FakeVenue
 from penstock_venues.faults import RESTS, Fate, Misdeed, Obliging
 
@@ -251,6 +252,35 @@ async def storms(stand: Stand, rounds: int) -> None:
     _must(not stand.venue.too_early, f"{stand.venue.too_early} requests came while the venue wanted quiet")
 
 
+# --- Row 17 -------------------------------------------------------------------------------------------
+
+
+async def _full(stand: Stand) -> None:
+    task, js = stand.task, stand.log.js
+    assert task is not None
+    info = await js.stream_info(SUBMISSIONS)
+    room = info.config.max_msgs
+    await js.update_stream(info.config.evolve(max_msgs=info.state.messages))
+    key = stand.approve()
+    (ended,) = await asyncio.gather(task, return_exceptions=True)
+    _must(isinstance(ended, Halt), f"the gateway went on with a submission that was not kept: {ended!r}")
+    _must("takes no more" in str(ended), f"it halts, and says {ended}")
+    _must(not stand.venue.received[key], f"{key} was sent although its submission was not kept")
+    await js.update_stream(info.config.evolve(max_msgs=room))
+    await stand.start()
+    after = stand.approve()
+    await stand.ended(key, after)
+    _must(stand.of(key)[-1] == "rejected", f"{key}: {stand.of(key)}")
+    _must(stand.of(after)[-1] == "fill", f"{after}: {stand.of(after)}")
+
+
+async def submissions_full(stand: Stand, rounds: int) -> None:
+    """There is no room to keep a submission: it does not leave, and execution halts and says why."""
+    for _ in range(rounds):
+        await stand.ended(stand.approve())
+        await _full(stand)
+
+
 TRIALS: dict[str, Trial] = {
     "two_gateways": Trial(8, two_gateways, 200, quick=3, patient=True),
     "answer_lost": Trial(9, answer_lost, 1_000, quick=20),
@@ -260,5 +290,6 @@ TRIALS: dict[str, Trial] = {
     "lost_fills": Trial(11, lost_fills, 50, quick=2, patient=True),
     "disconnects": Trial(12, disconnects, 100, patient=True),
     "storms": Trial(13, storms, 100, quick=3, patient=True),
+    "submissions_full": Trial(17, submissions_full, 10, quick=1, patient=True),
 }
 """By name, as the table of rows gives it."""

@@ -130,8 +130,7 @@ ROWS = (
     ),
     Row(
         17, "a reader lags beyond half the retention; the store is full", "halt and say so",
-        alone=("lagging",),
-        missing="a reader whose place has left the log, and SUBMISSIONS full: no trial yet",
+        alone=("lagging", "gone", *_live(17)),
     ),
     Row(18, "telemetry endpoint hangs", "order latency p99 within 1.1", missing="no exporter yet"),
     Row(
