@@ -8,14 +8,12 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock_contracts.control import Session
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
 from penstock_runtime.embedded.ownership import write_private
 from penstock_runtime.errors import Halt, RuntimeFailure, Unavailable
-from penstock_runtime.log import Log, StreamLimits
+from penstock_runtime.log import Log
 from penstock_runtime.store.archive import DatabasePast
-from penstock_runtime.version import code_hash
 from penstock_runtime.witness import Witness, keep
 
 from penstock.config.document import dump
@@ -25,8 +23,8 @@ from penstock.launch.commands import command
 from penstock.launch.disks import DiskWatch
 from penstock.launch.finish import write_report
 from penstock.launch.health import Board, listen
-from penstock.launch.identity import begin, recognise
 from penstock.launch.notes import Notes
+from penstock.launch.opening import open_session, record_of
 from penstock.launch.operator import Operator, Wish
 from penstock.launch.paths import Running, SessionRecord
 from penstock.launch.plan import PROJECTIONS, STANDBY, Plan
@@ -91,7 +89,7 @@ class SessionRun:
         try:
             past = DatabasePast(self.plan.folder.database_url)
             log = await Log.connect(url, partition=self.plan.session.partition, name="launcher", past=past)
-            await self._genesis(log)
+            await self._open(log)
             await listen(log, self.board)
             await supervisor.start([self._spec(name, module, url, "") for name, module in self.plan.trading])
             self._announce(url, "")
@@ -110,23 +108,9 @@ class SessionRun:
             if log is not None:
                 await log.close()
 
-    async def _genesis(self, log: Log) -> None:
-        if self.plan.resume:  # the log holds it; services go on from their snapshots
-            if said := await recognise(log, self.plan.folder):
-                self.view.say(said, "yellow")
-            return
-        await log.declare(StreamLimits.model_validate(self.plan.document.get("log", {})))
-        await log.write_session(
-            Session(
-                phase="genesis",
-                session_id=self.plan.session.session_id,
-                ts=time.time_ns(),
-                config_hash=self.plan.config_hash,
-                code_hash=code_hash(),
-                config=dump(self.plan.document),
-            )
-        )
-        await begin(log, self.plan.folder)
+    async def _open(self, log: Log) -> None:
+        if said := await open_session(log, self.plan):
+            self.view.say(said, "yellow")
 
     async def _trade(self, log: Log, servers: Servers, supervisor: Supervisor) -> bool:
         """Trade until the session's end; False when the operator wanted it drained."""
@@ -245,22 +229,11 @@ class SessionRun:
 
     def _prepare(self) -> SessionRecord:
         plan, folder = self.plan, self.plan.folder
-        created_at = folder.read().created_at if plan.resume else time.time_ns()
+        record = record_of(plan)
         folder.logs.mkdir(parents=True, exist_ok=True)
         logs.configure("launcher", folder.logs / "launcher.jsonl")
         if not plan.resume:
             folder.config.write_text(dump(plan.document), encoding="utf-8")
-        record = SessionRecord(
-            session_id=plan.session.session_id,
-            created_at=created_at,
-            config_hash=plan.config_hash,
-            profile=plan.profile,
-            source=plan.source,
-            strategies=plan.strategies,
-            out=plan.out,
-            fused=plan.fused,
-            standby=plan.standby,
-        )
         folder.write(record)
         return record
 
