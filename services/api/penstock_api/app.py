@@ -20,6 +20,8 @@ from penstock_api.giving import Given
 from penstock_api.headers import AnswerHeaders
 from penstock_api.routes import commands, health, money, orders, session, signals
 from penstock_api.services import Board
+from penstock_api.streaming import Hub
+from penstock_api.streaming import router as streaming
 
 ROUTERS = (
     health.router,
@@ -28,6 +30,7 @@ ROUTERS = (
     orders.router,
     signals.router,
     commands.router,
+    streaming,
 )
 
 
@@ -53,6 +56,7 @@ def create_app(
         given=Given(),
         data_dir=data_dir,
     )
+    app.state.hub = Hub(feed, board, log)
     problems.install(app)
     # The last that is added sees a request first.
     app.add_middleware(

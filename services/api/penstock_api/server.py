@@ -53,6 +53,7 @@ async def serve(
         url = f"http://{config.host}:{listener.getsockname()[1]}"
         web = _web_server(config, app)
         await listen(log, board)
+        await app.state.hub.start()
 
         def refresh() -> None:
             health.state = "running" if feed.caught_up else "catching up"
@@ -66,6 +67,7 @@ async def serve(
         _log.info("serving", url=url)
         try:
             await asyncio.wait({serving, feeding}, return_when=asyncio.FIRST_COMPLETED)
+            await app.state.hub.close()
             web.should_exit = True
             stop.set()
             await serving
@@ -98,6 +100,7 @@ def _web_server(config: ApiConfig, app: FastAPI) -> _WebServer:
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=_DRAIN_S,
+            ws_max_size=config.body_bytes_max,
         )
     )
 

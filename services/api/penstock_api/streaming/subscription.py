@@ -1,0 +1,172 @@
+"""One client's view of the stream: a snapshot, then changes, in frames that are sent whole."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+from penstock_api.streaming.channels import Channel
+from penstock_api.streaming.hub import Hub
+from penstock_api.streaming.snapshots import market_text, snapshot_text, valued
+
+FLUSH_S = 0.1
+"""Least distance of two sendings: what happens meanwhile goes out together."""
+PING_S = 2.0
+EVENTS_PER_FRAME = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants."""
+
+    channels: tuple[Channel, ...]
+    instruments: frozenset[str] | None = None
+    """Of channel market only; None is all."""
+    after: int | None = None
+    """The last sequence that it has: it wants what came since, instead of snapshots."""
+    session: str | None = None
+    """The session that `after` is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A JSON object to be sent as one, and the sequence that a client has with it."""
+
+    text: str
+    sequence: int
+    kind: str
+
+
+class Subscription:
+    """Makes the frames of one client. Holds a place in the hub's ring, and nothing that grows."""
+
+    def __init__(self, hub: Hub, wish: Wish) -> None:
+        self._hub = hub
+        self._wish = wish
+        self._wanted = frozenset(wish.channels)
+        self._position = 0
+        self._market = -1
+        self._measured = 0
+        self._sent_at = 0.0
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        """The frames, until the hub closes."""
+        hub = self._hub
+        yield self._hello()
+        while not hub.feed.caught_up and not hub.closing:
+            await hub.news(PING_S)
+            yield self._ping()
+        for frame in self._begin():
+            yield frame
+        while not hub.closing:
+            sent = False
+            for frame in self._changes():
+                sent = True
+                yield frame
+            if sent:
+                self._sent_at = time.monotonic()
+            await self._rest()
+        yield self._frame("closing", reason="the service stops; connect again")
+
+    async def _rest(self) -> None:
+        now = time.monotonic()
+        left = self._sent_at + FLUSH_S - now
+        if left > 0:
+            await self._hub.pause(left)
+        elif not self._pending():
+            await self._hub.news(max(self._sent_at + PING_S - now, FLUSH_S))
+
+    def _pending(self) -> bool:
+        return self._position < self._hub.ring.end or self._hub.closing
+
+    def _begin(self) -> list[Frame]:
+        hub, after = self._hub, self._wish.after
+        self._measured = hub.measured
+        if after is not None:
+            resumed = self._resumed(after)
+            if isinstance(resumed, int):
+                self._position = resumed
+                return []
+            return [self._frame("resync", reason=resumed), *self._snapshots()]
+        return self._snapshots()
+
+    def _resumed(self, after: int) -> int | str:
+        """The place to go on from, or why there is none."""
+        hub = self._hub
+        if self._wish.session not in (None, hub.feed.replica.session.session_id):
+            return "another session began"
+        if after > hub.sequence:
+            return "the log does not reach so far"
+        position = hub.ring.after(after)
+        return "too long ago" if position is None else position
+
+    def _snapshots(self) -> list[Frame]:
+        hub = self._hub
+        self._position = hub.ring.end
+        self._market = hub.market.version
+        instruments = self._wish.instruments
+        return [
+            Frame(snapshot_text(hub, channel, instruments), hub.sequence, "snapshot")
+            for channel in self._wish.channels
+        ]
+
+    def _changes(self) -> list[Frame]:
+        hub = self._hub
+        if self._position < hub.ring.begin:
+            return [self._frame("resync", reason="more came than could be kept"), *self._snapshots()]
+        frames = self._events()
+        if "market" in self._wanted and self._market < hub.market.version:
+            text = market_text(hub, self._wish.instruments, self._market)
+            self._market = hub.market.version
+            if text is not None:
+                frames.append(self._latest("market", text))
+        if self._measured < hub.measured:
+            self._measured = hub.measured
+            if "pnl" in self._wanted and (live := hub.live) is not None:
+                frames.append(self._latest("pnl", to_json(live).decode()))
+            if "positions" in self._wanted:
+                frames.append(self._latest("positions", to_json(valued(hub.feed.replica)).decode()))
+            if "metrics" in self._wanted:
+                frames.append(self._latest("metrics", hub.metrics_text))
+        if not frames and time.monotonic() - self._sent_at >= PING_S:
+            frames.append(self._ping())
+        return frames
+
+    def _events(self) -> list[Frame]:
+        ring = self._hub.ring
+        frames = []
+        while self._position < ring.end:
+            last = min(self._position + EVENTS_PER_FRAME, ring.end)
+            events = [ring.at(place) for place in range(self._position, last)]
+            self._position = last
+            texts = [each.text for each in events if not self._wanted.isdisjoint(each.channels)]
+            if texts:
+                sequence = events[-1].sequence
+                text = f'{{"type":"events","seq":{sequence},"events":[{",".join(texts)}]}}'
+                frames.append(Frame(text, sequence, "events"))
+        return frames
+
+    def _latest(self, channel: Channel, data: str) -> Frame:
+        sequence = self._hub.sequence
+        text = f'{{"type":"latest","channel":"{channel}","seq":{sequence},"data":{data}}}'
+        return Frame(text, sequence, "latest")
+
+    def _hello(self) -> Frame:
+        hub = self._hub
+        session = hub.feed.replica.session.session_id
+        return self._frame(
+            "hello",
+            session=session,
+            channels=self._wish.channels,
+            ping_s=PING_S,
+            caught_up=hub.feed.caught_up,
+        )
+
+    def _ping(self) -> Frame:
+        marks = self._hub.feed.replica.marks
+        return self._frame("ping", ts=time.time_ns(), mark=max(marks.values(), default=0))
+
+    def _frame(self, kind: str, **fields: object) -> Frame:
+        sequence = self._hub.sequence
+        return Frame(to_json({"type": kind, "seq": sequence, **fields}).decode(), sequence, kind)
