@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from penstock_kernel.declarations import FeatureSetSpec, FeatureSpec
 
+MANUAL = "manual"
+"""The strategy in whose name operators place orders. It has no code, and every session has it."""
+
 
 class Guardrails(BaseModel):
     """Bounds of one strategy. A signal to be flat always passes."""
@@ -86,6 +89,12 @@ class SessionConfig(BaseModel):
     feature_sets: tuple[FeatureSetSpec, ...] = ()
     regime: FeatureSpec | None = None
     """Computed on the shortest bars of each strategy, and said with its signals; None: signals have none."""
+
+    @cached_property
+    def manual(self) -> StrategySpec:
+        """What operators' orders are limited by, like a strategy's."""
+        keys = tuple(each.instrument for each in self.instruments)
+        return StrategySpec(name=MANUAL, source=MANUAL, instruments=keys, interval=self.grid)
 
     @cached_property
     def by_key(self) -> dict[str, Instrument]:

@@ -1,7 +1,6 @@
 """What operators may do to risk, as a table of verbs. Every command is answered, refused ones too."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from penstock_contracts.base import Message
 from penstock_contracts.control import Command
@@ -9,24 +8,12 @@ from penstock_contracts.orders import CancelRequested, TradingStateChanged
 from penstock_contracts.types import TradingState
 from pydantic import ValidationError
 
-from penstock_risk import closing, holds
+from penstock_risk import closing, holds, manual
+from penstock_risk.answers import Answer
 from penstock_risk.config import RiskConfig
 from penstock_risk.desk import Desk
 from penstock_risk.state import Book
 from penstock_risk.trading import Event, IllegalTransition
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command came to."""
-
-    accepted: bool
-    reason: str
-    outputs: tuple[Message, ...] = ()
-    """What was done, in order."""
-    changed: TradingStateChanged | None = None
-    """The change of the trading state, which is the answer itself."""
-
 
 Handler = Callable[[Desk, Command, int], Answer]
 
@@ -50,6 +37,10 @@ def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
         command_id=command.command_id,
         accepted=answer.accepted,
         holds=holds.told(desk),
+        rule=answer.refusal.rule if answer.refusal is not None else None,
+        limit=answer.refusal.limit if answer.refusal is not None else None,
+        value=answer.refusal.value if answer.refusal is not None else None,
+        order_id=answer.order_id,
     )
     return [told, *answer.outputs]
 
@@ -221,4 +212,6 @@ VERBS: dict[str, Handler] = {
     "close": _close,
     "cancel": _cancel,
     "limits": _limits,
+    "place": manual.place,
+    "modify": manual.modify,
 }

@@ -1,6 +1,6 @@
 """The decision on one signal: gate, size, price, limits, in that order; the first objection refuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ from penstock_risk.sizing import below_minimum, target_quantity
 from penstock_risk.state import Book, Role, WorkingOrder
 from penstock_risk.stops import measured, stop_checks
 
-_UNSHORTABLE = frozenset({InstrumentKind.SPOT, InstrumentKind.EQUITY})
+UNSHORTABLE = frozenset({InstrumentKind.SPOT, InstrumentKind.EQUITY})
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _MINUTE = 60 * NS_PER_SECOND
 _BOUNDLESS = Decimal(10**18)
@@ -118,17 +118,23 @@ def draft_of(
     definition = desk.definition(book.instrument)
     assert definition is not None
     draft = Draft(book, signal, definition, max(signal.ts, desk.state.now), replaced)
-    refusal = _market(desk, draft) or _size(desk, draft)
+    refusal = objection(desk, draft, _size)
+    return draft if refusal is None else desk.refuse(signal, draft.ts, refusal)
+
+
+def objection(desk: Desk, draft: Draft, size: Callable[[Desk, Draft], Refusal | None]) -> Refusal | None:
+    """Make the order of a draft, `size` saying how much of it there is; the first thing that refuses it."""
+    refusal = _market(desk, draft) or size(desk, draft)
     if refusal is None and draft.quantity:
         refusal = _direction(desk, draft) or _price(desk, draft)
     if refusal is None:
         refusal = _exits(desk, draft) or _self_trade(desk, draft)
     if refusal is None and draft.quantity:
         refusal = _limits(desk, draft)
-    return draft if refusal is None else desk.refuse(signal, draft.ts, refusal)
+    return refusal
 
 
-def send_entry(desk: Desk, draft: Draft) -> OrderApproved:
+def send_entry(desk: Desk, draft: Draft, reason: str = "signal") -> OrderApproved:
     """Approve the order itself."""
     return desk.approve(
         draft.book,
@@ -139,6 +145,7 @@ def send_entry(desk: Desk, draft: Draft) -> OrderApproved:
         unit_notional=draft.unit_notional,
         signal=draft.signal,
         collar_price=draft.worst_price,
+        reason=reason,
         checks=draft.passed,
     )
 
@@ -222,8 +229,8 @@ def _size(desk: Desk, draft: Draft) -> Refusal | None:
     target = target_quantity(desk.config, signal, desk.capital_of(book.strategy), unit_notional, interval)
     if isinstance(target, Refusal):
         return target
-    if draft.definition.kind in _UNSHORTABLE or desk.config.short_allowed == "never":
-        refusal = _short(desk, draft, target)
+    if draft.definition.kind in UNSHORTABLE or desk.config.short_allowed == "never":
+        refusal = short(desk, draft, target)
         if refusal is not None and held <= 0:
             return refusal
         target = ZERO if refusal is not None else target
@@ -234,12 +241,12 @@ def _size(desk: Desk, draft: Draft) -> Refusal | None:
         if target and not held:
             return Refusal("quantity_min", lot, abs(target), "less than a lot")
         return None
-    draft.reduces = _nearer_to_zero(held, draft.quantity)
+    draft.reduces = nearer_to_zero(held, draft.quantity)
     below = below_minimum(draft.definition, draft.quantity, signal.price)
     return Refusal(*below) if below is not None else None
 
 
-def _short(desk: Desk, draft: Draft, target: Decimal) -> Refusal | None:
+def short(desk: Desk, draft: Draft, target: Decimal) -> Refusal | None:
     """Whether a short target may not be, for want of leave or of anybody who lends."""
     if target >= 0:
         return None
@@ -256,7 +263,7 @@ def _short(desk: Desk, draft: Draft, target: Decimal) -> Refusal | None:
     return None if -target <= free else Refusal("borrow", free, -target, "no more can be borrowed")
 
 
-def _nearer_to_zero(held: Decimal, quantity: Decimal) -> bool:
+def nearer_to_zero(held: Decimal, quantity: Decimal) -> bool:
     """Against what is held, and not beyond zero."""
     return bool(held) and (held > 0) is not (quantity > 0) and abs(quantity) <= abs(held)
 
@@ -269,7 +276,7 @@ def _direction(desk: Desk, draft: Draft) -> Refusal | None:
         return None
     books = desk.books_of(draft.book.instrument)
     account_held = sum((each.position.quantity + in_flight(each) for each in books), ZERO)
-    if _nearer_to_zero(account_held, draft.quantity):
+    if nearer_to_zero(account_held, draft.quantity):
         return None
     return Refusal(
         "trading_state",

@@ -72,7 +72,7 @@ class Desk:
         self.session = session
         self.account = account
         self.state = account.state
-        self.strategies = {each.name: each for each in session.strategies}
+        self.strategies = {each.name: each for each in (session.manual, *session.strategies)}
         self._of_key: dict[tuple[str, str], Book] = {}
         self._of_instrument: dict[str, list[Book]] = {}
         for book in self.state.books:

@@ -61,7 +61,7 @@ class GuardedRisk:
         outputs = self.risk.process(message)
         for each in outputs:
             if type(each) is PositionChanged:
-                self._record(each.strategy).changed(each, self._specs[each.strategy].guardrails)
+                self._record(each.strategy).changed(each, self.risk.desk.strategies[each.strategy].guardrails)
         return outputs
 
     def _signal(self, signal: Signal) -> Outputs:
