@@ -24,6 +24,7 @@ from penstock.commands import (
     restart,
     sessions,
     sql,
+    steer,
     strategy,
     sweep,
     updown,
@@ -67,9 +68,12 @@ app.command(rich_help_panel=RESEARCH)(gate.gate)
 app.command(rich_help_panel=TRADE)(updown.up)
 app.command(rich_help_panel=TRADE)(updown.down)
 app.command(rich_help_panel=OPERATE)(restart.restart)
-app.command(rich_help_panel=OPERATE)(control.halt)
-app.command(rich_help_panel=OPERATE)(control.resume)
-app.command(rich_help_panel=OPERATE)(control.flatten)
+app.command(rich_help_panel=OPERATE)(steer.halt)
+app.command(rich_help_panel=OPERATE)(steer.reduce)
+app.command(rich_help_panel=OPERATE)(steer.resume)
+app.command(rich_help_panel=OPERATE)(steer.flatten)
+app.command(rich_help_panel=OPERATE)(steer.close)
+app.command(rich_help_panel=OPERATE)(steer.cancel)
 app.command(rich_help_panel=LOOK)(control.status)
 app.command(rich_help_panel=LOOK)(sessions.logs)
 app.command(rich_help_panel=LOOK)(sql.sql)

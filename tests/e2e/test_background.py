@@ -26,6 +26,17 @@ def test_a_background_session_is_steered_drained_resumed_and_ended(user: User) -
     resumed = user.run("resume", "--reason", "the test goes on")
     assert resumed.stdout.strip() == "resume: trading is active", resumed.stderr
 
+    part = user.run("halt", "--strategy", "ma_cross", "--underlying", "btc")
+    assert "(halted: underlying BTC, strategy ma_cross)" in part.stdout, part.stderr
+    misspelt = user.run("halt", "--strategy", "ma_crss")
+    assert (misspelt.returncode, misspelt.stdout) == (1, "")
+    assert misspelt.stderr.strip() == "error: halt: refused: the session has no strategy ma_crss"
+    closed = user.run("close", "--instrument", "eth-usdt.synthetic")
+    assert "to close); trading is active" in closed.stdout, closed.stderr
+    assert "close: name a --strategy" in user.run("close").stderr
+    cancelled = user.run("cancel", "--reason", "all of them")
+    assert cancelled.stdout.startswith("cancel by cli: all of them ("), cancelled.stderr
+
     drained = user.run("down")
     assert drained.returncode == 0, drained.stderr
     assert user.record()["status"] == "stopped"
@@ -33,6 +44,9 @@ def test_a_background_session_is_steered_drained_resumed_and_ended(user: User) -
 
     assert user.run("up").returncode == 0
     assert user.record()["session_id"] == first
+    # What was held is held after a restart.
+    resumed = user.run("resume", "--reason", "again", "--strategy", "ma_cross")
+    assert "(1 hold lifted); trading is active" in resumed.stdout, resumed.stderr
     ended = user.run("down", "--flatten")
     assert ended.returncode == 0, ended.stderr
     assert user.record()["status"] == "ended"

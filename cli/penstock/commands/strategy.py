@@ -11,8 +11,8 @@ from penstock_runtime.errors import RuntimeFailure
 from rich.table import Table
 
 from penstock.commands import options
-from penstock.commands.control import ANSWER_TIMEOUT_S, Reason
 from penstock.commands.output import console
+from penstock.commands.steer import ANSWER_TIMEOUT_S, Reason
 from penstock.config.explain import near
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.commands import command

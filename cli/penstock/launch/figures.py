@@ -55,6 +55,8 @@ class Figures:
     notes: tuple[str, ...]
     """What is wrong now, as the launcher tells it."""
     trading_state: str | None
+    holds: tuple[str, ...]
+    """Parts that an operator halted or reduced: `halted: strategy a`."""
     services: tuple[ServiceRow, ...]
 
 
@@ -106,6 +108,7 @@ def figures(board: Board, rate: Rate, services: Sequence[str]) -> Figures:
         phase=phase.state if (phase := board.reports.get(LAUNCHER)) is not None else "running",
         notes=tuple(str(each) for each in launcher.get("notes", ())),
         trading_state=risk.get("state"),
+        holds=tuple(str(each) for each in risk.get("holds") or ()),
         services=tuple(_row(board, name) for name in services),
     )
 

@@ -2,10 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from penstock_contracts.codec import decode
 from penstock_contracts.control import Command
+from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.orders import TradingStateChanged
+from penstock_contracts.subjects import subject
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log
 
@@ -54,20 +58,31 @@ async def looks(running: Running, log: Log) -> AsyncIterator[Figures]:
         await asyncio.sleep(1.0)
 
 
-async def give(running: Running, order: Command, done: Callable[[str], bool], timeout_s: float) -> str | None:
-    """Write a command to the log; returns the trading state once it is one that was wanted, else None."""
+async def ask(running: Running, order: Command, timeout_s: float) -> TradingStateChanged | None:
+    """Write a command to the log; returns what risk says to it, None when it says nothing in time."""
     async with session_log(running) as log:
-        board = Board()
-        await listen(log, board)
+        return await ask_over(log, order, timeout_s)
+
+
+async def ask_over(log: Log, order: Command, timeout_s: float) -> TradingStateChanged | None:
+    """The same over a log that is connected. CannotRun when the log does not take the command."""
+    answered: asyncio.Future[TradingStateChanged] = asyncio.get_running_loop().create_future()
+
+    async def heard(_: str, data: bytes) -> None:
         try:
-            await log.publish_command(order)
-        except RuntimeFailure as error:
-            raise CannotRun(str(error)) from error
-        given_at, deadline = time.time_ns(), time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            report = board.reports.get("risk") or board.reports.get("fused")
-            state = board.view("risk").get("state")
-            if report is not None and report.ts > given_at and state is not None and done(str(state)):
-                return str(state)
-            await asyncio.sleep(LOOK_S)
-    return None
+            said = decode("ord", "state", 1, data)
+        except UnreadableMessage:
+            return  # whoever reads the log halts on it; here only one answer is waited for
+        assert isinstance(said, TradingStateChanged)
+        if said.command_id == order.command_id and not answered.done():
+            answered.set_result(said)
+
+    await log.subscribe_core(subject(log.partition, "ord", 1, "state"), heard)
+    try:
+        await log.publish_command(order)
+        async with asyncio.timeout(timeout_s):
+            return await answered
+    except RuntimeFailure as error:
+        raise CannotRun(str(error)) from error
+    except TimeoutError:
+        return None

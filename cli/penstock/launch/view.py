@@ -66,6 +66,7 @@ def plain_line(figures: Figures, elapsed_s: float, left_s: float | None) -> str:
         parts.insert(1, moment(figures.event_time) + percent)
     if figures.restarts:
         parts.append(f"restarts {figures.restarts}")
+    parts += figures.holds
     parts += [f"! {each}" for each in figures.notes]
     return " | ".join(parts)
 
@@ -127,7 +128,8 @@ def _panel(title: str, figures: Figures, elapsed_s: float, left_s: float | None)
         "" if figures.event_time is None else f"   {moment(figures.event_time)}",
         "" if (done := share(figures)) is None else f"   {done:.0%}",
     )
-    notes = [Text(each, "bold red") for each in figures.notes]
+    notes = [Text(each, "bold yellow") for each in figures.holds]
+    notes += [Text(each, "bold red") for each in figures.notes]
     return Panel(
         Group(head, *notes, Text(""), _account(figures), Text(""), _services(figures)),
         title=title,
