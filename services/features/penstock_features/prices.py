@@ -11,6 +11,7 @@ from pydantic import PlainSerializer, PlainValidator
 from penstock_features.stretches import Ints, last_rows, rescaled, stretches
 
 LAST, QUOTE = 0, 1
+_FIRST = np.ones(1, dtype=np.bool_)
 
 
 def _column(values: Any) -> Ints:
@@ -92,7 +93,7 @@ class PriceTrack:
         if len(updates) == 1:
             marks = updates[0].marks
         else:
-            marks = np.unique(np.concatenate([each.marks for each in updates]))
+            marks = _distinct(np.concatenate([each.marks for each in updates]))
         ts_last, last, _ = self._filled(LAST, updates, marks, (self.ts_last, self.last, 0))
         ts_quote, bid, ask = self._filled(QUOTE, updates, marks, (self.ts_quote, self.bid, self.ask))
         self.ts_last, self.last = int(ts_last[-1]), int(last[-1])
@@ -116,9 +117,11 @@ class PriceTrack:
             # Batches of one kind from two sources may interleave; of equal times the later batch counts.
             order = np.argsort(ts, kind="stable")
             ts, at, values = ts[order], at[order], [each[order] for each in values]
+        columns = (ts, *values)
+        if len(at) == len(marks) and (at == marks).all():
+            return columns  # type: ignore[return-value]
         index = np.searchsorted(at, marks, side="right") - 1
         known = index >= 0
-        columns = (ts, *values)
         if known[0]:
             return tuple(each[index] for each in columns)  # type: ignore[return-value]
         return tuple(  # type: ignore[return-value]
@@ -129,6 +132,16 @@ class PriceTrack:
         factor = 10 ** (scale - self.scale)
         self.last, self.bid, self.ask = self.last * factor, self.bid * factor, self.ask * factor
         self.scale = scale
+
+
+def _distinct(marks: Ints) -> Ints:
+    """The marks in order, each once. They mostly are in order: `np.unique` would sort or hash them all."""
+    steps = np.diff(marks)
+    if (steps < 0).any():
+        marks = np.sort(marks)
+        steps = np.diff(marks)
+    kept: Ints = marks[np.concatenate((_FIRST, steps > 0))]
+    return kept
 
 
 def prices_message(tracks: dict[str, PriceTrack]) -> Prices | None:
