@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from penstock_contracts.base import Message
 from penstock_contracts.codec import adapter
-from penstock_contracts.control import Command, ConfigChanged, Session
+from penstock_contracts.control import Command, ConfigChanged, ManualOrder, Session
 from penstock_contracts.features import DriftMeasured, RegimeTagged
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import Funding, Gap, InstrumentDefined, InstrumentStatus, Liquidation, Rate
@@ -40,7 +40,7 @@ def text(value: str) -> str:
     return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
-def as_json(value: Instrument | OrderStyle) -> str:
+def as_json(value: Instrument | OrderStyle | ManualOrder) -> str:
     """A message's part as JSON, decimals as strings."""
     cls: type = type(value)
     return adapter(cls).dump_json(value).decode()
@@ -132,7 +132,10 @@ def _command(message: Command) -> Values:
         outcome="issued",
         reason=message.reason,
         command_id=message.command_id,
-        details={name: getattr(message, name) for name in _COMMAND_DETAILS},
+        details={
+            **{name: getattr(message, name) for name in _COMMAND_DETAILS},
+            "order": None if message.order is None else json.loads(as_json(message.order)),
+        },
     )
     return {"ts": message.ts_issued, **issued}
 
@@ -144,7 +147,7 @@ def _state(message: TradingStateChanged) -> Values:
         outcome=str(message.state) if message.accepted else "refused",
         reason=message.reason,
         command_id=message.command_id,
-        details={name: getattr(message, name) for name in ("previous", "state", "rule", "limit", "value")},
+        details={name: getattr(message, name) for name in _STATE_DETAILS},
     )
 
 
@@ -174,6 +177,19 @@ def _regime(message: RegimeTagged) -> Values:
     return {"regime": message.regime}
 
 
+def answer(message: Note, session: str, sequence: int) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
+    """The row of the audit that a strategy's answer to a command makes, beside that of the note."""
+    values = _audit(
+        who=message.strategy,
+        what="switch",
+        outcome="refused" if message.level == "warning" else "done",
+        reason=message.text,
+        command_id=message.command_id,
+        details={},
+    )
+    return "audit", (*COMMON, "ts", *values), (session, sequence, message.ts, *values.values())
+
+
 def sessions(message: Session, sequence: int) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
     """The row of a session that began."""
     columns = ("session", "epoch", "started_at", "config_hash", "code_hash", "config")
@@ -194,7 +210,9 @@ def drift(message: DriftMeasured, session: str) -> list[tuple[str, tuple[str, ..
 
 _COMMAND_DETAILS = (
     "ts_expires", "venue", "instrument", "underlying", "strategy", "order_id", "override", "arguments",
+    "origin",
 )  # fmt: skip
+_STATE_DETAILS = ("previous", "state", "rule", "limit", "value", "order_id")
 _ORDER_COLUMNS = (
     "order_id", "client_order_id", "signal_id", "ts", "ordinal", "strategy", "instrument", "side", "type",
     "quantity", "limit_price", "stop_price", "time_in_force", "expire_at", "post_only", "reduce_only",

@@ -12,6 +12,7 @@ from penstock_contracts.control import Session
 from penstock_contracts.features import DriftMeasured
 from penstock_contracts.market import Mark, RowQuarantined
 from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved
+from penstock_contracts.signals import Note
 from penstock_contracts.types import OrderState, Outcome
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 
@@ -62,12 +63,19 @@ class Projection:
                 self._changes.add_record(table, columns, record)
         elif cls in records.TABLES:
             self._changes.add_record(*records.row(message, self.session, sequence))
-            if cls is OrderApproved and message.reason == "signal":
-                self._settle(message.signal_id, Outcome.APPROVED, None, None)
-            elif cls is SignalRefused:
-                self._settle(message.signal_id, Outcome.REFUSED, message.rule, None)
+            self._follow(sequence, message)
         else:
             raise TypeError(f"no table for {cls.__name__}")
+
+    def _follow(self, sequence: int, message: Message) -> None:
+        """What a message with a row of its own does beside it."""
+        match message:
+            case OrderApproved(reason="signal"):
+                self._settle(message.signal_id, Outcome.APPROVED, None, None)
+            case SignalRefused():
+                self._settle(message.signal_id, Outcome.REFUSED, message.rule, None)
+            case Note() if message.command_id is not None:
+                self._changes.add_record(*records.answer(message, self.session, sequence))
 
     def quarantine(self, sequence: int, family: str, kind: str, reason: str, raw: bytes) -> None:
         """Keep a message that cannot be read, or a source's row that was not believed, as it is."""

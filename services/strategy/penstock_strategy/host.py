@@ -155,10 +155,15 @@ class StrategyHost:
         if ended:
             self.state.closing = []
 
-    def note(self, level: Any, text: str, location: str = "") -> Note:
-        """A note in its name."""
+    def note(self, level: Any, text: str, location: str = "", command_id: str | None = None) -> Note:
+        """A note in its name; with a command's id, the answer to it."""
         return Note(
-            strategy=self.name, ts=self.context.now, level=level, text=text[:_LINE_MAX], location=location
+            strategy=self.name,
+            ts=self.context.now,
+            level=level,
+            text=text[:_LINE_MAX],
+            location=location,
+            command_id=command_id,
         )
 
     # --- Snapshot ------------------------------------------------------------------------------------

@@ -266,7 +266,11 @@ class StrategyStage:
     def _switch(self, command: Command) -> list[Message]:
         if command.strategy is not None and command.strategy not in self._hosts:
             text = f"{command.verb} by {command.by}: there is no strategy {command.strategy}"
-            return [Note(strategy=command.strategy, ts=self._state.mark, level="warning", text=text)]
+            missing = Note(
+                strategy=command.strategy, ts=self._state.mark, level="warning", text=text,
+                command_id=command.command_id,
+            )  # fmt: skip
+            return [missing]
         outputs: list[Message] = []
         on = command.verb == "strategy_on"
         for name, host in self._hosts.items():
@@ -277,7 +281,8 @@ class StrategyStage:
                 host.switch(on=on, ended=self._state.ended)
                 host.context.at = self._state.mark
                 reason = f": {command.reason}" if command.reason else ""
-                outputs.append(host.note("info", f"switched {'on' if on else 'off'} by {command.by}{reason}"))
+                text = f"switched {'on' if on else 'off'} by {command.by}{reason}"
+                outputs.append(host.note("info", text, command_id=command.command_id))
                 if on and not host.state.started:
                     outputs += host.start(self._state.mark) or ()
         return outputs

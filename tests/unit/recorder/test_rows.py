@@ -1,3 +1,4 @@
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -6,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from penstock_contracts.base import Message
 from penstock_contracts.catalog import message_types
-from penstock_contracts.control import Claim
+from penstock_contracts.control import Claim, ManualOrder
 from penstock_contracts.market import TradeBatch
+from penstock_contracts.signals import Note
+from penstock_contracts.types import Side
 from penstock_recorder.batches import ENCODERS
 from penstock_recorder.changes import Changes
 from penstock_recorder.records import TABLES
 from penstock_recorder.rows import NOT_STORED, Projection
 from support.message_examples import example
-from support.messages import GRID, START, approved, fill, mark, trades
+from support.messages import GRID, START, approved, command, fill, mark, trades
 
 
 def projected(*messages: Message) -> Changes:
@@ -39,6 +42,23 @@ def _stored(entry: Any) -> bool:
 def test_a_type_without_a_table_is_an_error() -> None:
     with pytest.raises(TypeError, match="no table for Claim"):
         projected(Claim(producer="ingest", nonce="n", succeeds=1))
+
+
+def test_a_command_is_audited_with_who_gave_it_from_where_and_what_came_of_it() -> None:
+    order = ManualOrder(side=Side.BUY, quantity=Decimal("0.5"))
+    placed = command(verb="place", by="desk", origin="api 10.0.0.7", order=order)
+    switched = Note(strategy="cross", ts=START, level="info", text="switched off", command_id="c-2")
+    columns, rows = projected(placed, switched).records["audit"]
+    given, answered = (dict(zip(columns, row, strict=True)) for row in rows)
+    assert (given["who"], given["what"], given["outcome"]) == ("desk", "place", "issued")
+    details = json.loads(given["details"])
+    assert (details["origin"], details["order"]["quantity"]) == ("api 10.0.0.7", "0.5")
+    assert (answered["who"], answered["outcome"], answered["command_id"]) == ("cross", "done", "c-2")
+
+
+def test_a_note_that_answers_nothing_is_not_in_the_audit() -> None:
+    note = Note(strategy="cross", ts=START, level="info", text="warm")
+    assert "audit" not in projected(note).records
 
 
 def _sliced(batch: TradeBatch, start: int, end: int) -> TradeBatch:

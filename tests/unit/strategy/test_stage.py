@@ -348,6 +348,7 @@ def test_a_strategy_that_is_switched_off_sees_and_wants_nothing_and_goes_on_when
     running.process(bars([100]))
     (note,) = running.end_interval(mark(1, commands=(command("strategy_off", "a"),)))
     assert (note.strategy, note.text, note.ts) == ("a", "switched off by ann: why", START + MINUTE)
+    assert (note.level, note.command_id) == ("info", command("strategy_off", "a").command_id)
     assert [each[0] for each in brief(running.process(bars([110], first=2)))] == ["b"]
     running.end_interval(mark(2, commands=(command("strategy_on"),)))
     (first, second) = signals(running.process(bars([115], first=3)))

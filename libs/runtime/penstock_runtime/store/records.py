@@ -53,14 +53,16 @@ class Records(Queries):
     async def audit(
         self, session: str, *, who: str | None = None, limit: int = 100, after: PageCursor | None = None
     ) -> Page[AuditRow]:
-        """The audit, newest first: of everybody, or of one."""
+        """The audit in the log's order, newest first: of everybody, or of one.
+
+        What operators did has wall time, what came of it event time: in a replay they are far apart.
+        """
         sql = (
             "SELECT ts, sequence, who, what, outcome, reason, command_id, details FROM audit"
-            " WHERE session = $1 AND ($2::text IS NULL OR who = $2) AND (ts, sequence) < ($3, $4)"
-            " ORDER BY ts DESC, sequence DESC LIMIT $5"
+            " WHERE session = $1 AND ($2::text IS NULL OR who = $2) AND sequence < $3"
+            " ORDER BY sequence DESC LIMIT $4"
         )
-        place = after or _END
-        rows = await self._rows(AuditRow, sql, session, who, place.ts, place.sequence, limit + 1)
+        rows = await self._rows(AuditRow, sql, session, who, (after or _END).sequence, limit + 1)
         return _page(rows, limit)
 
     async def quarantine(
