@@ -28,6 +28,7 @@ from penstock_risk.modify import modify
 from penstock_risk.state import AccountState, Book, RiskState
 from penstock_risk.stops import armed, reached, release
 from penstock_risk.trading import Event
+from penstock_risk.usage import usage
 
 _SNAPSHOT = TypeAdapter(RiskState)
 
@@ -259,6 +260,7 @@ class RiskStage:
             "orders": state.orders,
             "trades": state.account.trades,
             "refused": state.refused,
+            "limits": usage(self._desk),
         }
 
     def snapshot(self) -> bytes:
