@@ -17,10 +17,12 @@ from penstock.commands import (
     control,
     dlq,
     doctor,
+    explain,
     gate,
     lookahead,
     new,
     paper,
+    query,
     restart,
     sessions,
     sql,
@@ -76,6 +78,7 @@ app.command(rich_help_panel=OPERATE)(steer.close)
 app.command(rich_help_panel=OPERATE)(steer.cancel)
 app.command(rich_help_panel=LOOK)(control.status)
 app.command(rich_help_panel=LOOK)(sessions.logs)
+app.command(rich_help_panel=LOOK)(explain.explain)
 app.command(rich_help_panel=LOOK)(sql.sql)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
@@ -86,6 +89,7 @@ app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(strategy.app, name="strategy", rich_help_panel=OPERATE)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
+app.add_typer(query.app, name="query", rich_help_panel=LOOK)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

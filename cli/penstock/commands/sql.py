@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
-from penstock_runtime.embedded import EmbeddedPostgres, EmbeddedServerError
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.store.reading import BadQuery, read_only
 from rich.table import Table
@@ -15,6 +12,7 @@ from rich.table import Table
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
+from penstock.launch.database import database_url
 from penstock.launch.paths import DataDir
 
 
@@ -41,29 +39,10 @@ def sql(
 
 
 async def _ask(data_dir: DataDir, query: str, rows: int) -> tuple[list[str], list[tuple[object, ...]]]:
-    async with _database(data_dir) as url:
+    async with database_url(data_dir) as url:
         try:
             return await read_only(url, query, rows)
         except BadQuery as error:
             raise CommandError(f"the database refuses it: {error}") from error
         except RuntimeFailure as error:
             raise CannotRun(str(error)) from error
-
-
-@asynccontextmanager
-async def _database(data_dir: DataDir) -> AsyncIterator[str]:
-    running = data_dir.running()
-    if running is not None and running.postgres_url:
-        yield running.postgres_url
-        return
-    server = EmbeddedPostgres(data_dir.postgres)
-    if not server.data.is_dir():
-        raise CommandError(f"there is no database in {data_dir.postgres} yet")
-    try:
-        await server.start()
-    except EmbeddedServerError as error:
-        raise CannotRun(str(error)) from error
-    try:
-        yield server.url
-    finally:
-        await server.stop()

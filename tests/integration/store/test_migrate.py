@@ -4,7 +4,7 @@ import sys
 
 import asyncpg
 import pytest
-from penstock_runtime.errors import BadConfiguration, Unavailable
+from penstock_runtime.errors import BadConfiguration, NotPermitted, Unavailable
 from penstock_runtime.store.migrate import migrate
 from penstock_runtime.store.pool import open_pool
 from penstock_runtime.store.schema import Standing, known_migrations, schema_of
@@ -63,9 +63,9 @@ async def test_a_half_applied_migration_is_refused_in_one_line_and_nothing_is_ch
         assert await pool.fetchval("SELECT to_regclass('rollup_progress') IS NULL")
 
 
-async def test_a_database_that_does_not_let_us_in_is_a_matter_of_configuration(postgres_url: str) -> None:
+async def test_a_database_that_does_not_let_us_in_ends_the_service_for_good(postgres_url: str) -> None:
     name = postgres_url.rpartition("/")[2].partition("?")[0]
-    with pytest.raises(BadConfiguration, match="password authentication failed"):
+    with pytest.raises(NotPermitted, match="password authentication failed"):
         await migrate(postgres_url.replace("penstock:", "penstock:wrong", 1))
     with pytest.raises(BadConfiguration, match="does not exist"):
         await migrate(postgres_url.replace(name, "nowhere", 1))

@@ -14,7 +14,7 @@ from pogo_core.util import migrate as pogo
 from pogo_core.util import sql as pogo_sql
 
 from penstock_runtime.errors import BadConfiguration, NotPermitted, Unavailable
-from penstock_runtime.store.pool import is_lost
+from penstock_runtime.store.pool import is_lost, is_refused
 from penstock_runtime.store.schema import Standing, known_migrations, refuse, schema_of
 from penstock_runtime.store.series import arrange
 
@@ -24,11 +24,6 @@ SCHEMA = "public"
 LOCK_KEY = 0x70656E73746F636B  # "penstock"
 LOCK_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 10.0
-_REFUSED = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-)
 
 
 async def migrate(url: str) -> tuple[str, ...]:
@@ -44,11 +39,11 @@ async def migrate(url: str) -> tuple[str, ...]:
             return await _locked(connection)
         finally:
             await connection.close()
-    except _REFUSED as error:
-        raise BadConfiguration(f"the database refuses us: {error}") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise NotPermitted(f"the database refuses the credentials: {error}") from error
     except Exception as error:
+        if is_refused(error):
+            raise BadConfiguration(f"the database refuses us: {error}") from error
         if is_lost(error):
             raise Unavailable(f"no database: {str(error) or type(error).__name__}") from error
         raise

@@ -15,6 +15,18 @@ _LOST = (
 )
 
 
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether the database does not let us in: wrong password, no such database, no right to something."""
+    return isinstance(error, _REFUSED)
+
+
 def is_lost(error: Exception) -> bool:
     """Whether the database went away, shuts down, is full or does not answer: trying again may help."""
     # An InterfaceError that is a ValueError as well is about the arguments, not about the connection.

@@ -65,8 +65,8 @@ async def _of(database: Pool | Connection, known: dict[str, str], applied: set[s
     for name, text in known.items():
         due = set(_TABLE.findall(text))
         if name in applied and due - there:
-            missing = ", ".join(sorted(due - there))
-            return Schema(Standing.HALF, names, f"migration {name} is half applied: no table {missing}")
+            gone = ", ".join(sorted(due - there))
+            return Schema(Standing.HALF, names, f"migration {name} is half applied: no table {gone}")
         if name not in applied and due & there:
             extra = ", ".join(sorted(due & there))
             problem = f"migration {name} is half applied: {extra} is there, but not recorded as migrated"

@@ -1,5 +1,6 @@
 """Typed read queries over the projection, for the api and the command line."""
 
+from penstock_runtime.store.queries.history import BarRow, Bars, History, Kind, Window
 from penstock_runtime.store.queries.pages import BadPageCursor, Page, PageCursor
 from penstock_runtime.store.queries.queries import Queries, Scope
 from penstock_runtime.store.queries.tables import (
@@ -8,9 +9,11 @@ from penstock_runtime.store.queries.tables import (
     OrderRow,
     PnlRow,
     PositionRow,
+    QuoteRow,
     RefusalRow,
     SessionRow,
     SignalRow,
+    TradeRow,
 )
 
 __all__ = [
@@ -27,4 +30,11 @@ __all__ = [
     "FillRow",
     "PositionRow",
     "PnlRow",
+    "History",
+    "Window",
+    "Bars",
+    "BarRow",
+    "Kind",
+    "QuoteRow",
+    "TradeRow",
 ]

@@ -44,17 +44,17 @@ class Queries:
 
     async def check(self, timeout_s: float = 1.0) -> None:
         """Return when the database answers and has its tables; Unavailable when it does not."""
-        async with _answered():
+        async with answered():
             await self._pool.fetchval("SELECT count(*) FROM cursors", timeout=timeout_s)
 
     async def sessions(self, limit: int = 100) -> list[SessionRow]:
         """The sessions, the last one first."""
-        sql = f"SELECT {_columns(SessionRow)} FROM sessions ORDER BY started_at DESC, session LIMIT $1"  # noqa: S608
+        sql = f"SELECT {columns_of(SessionRow)} FROM sessions ORDER BY started_at DESC, session LIMIT $1"  # noqa: S608
         return await self._rows(SessionRow, sql, limit)
 
     async def session(self, session: str) -> SessionRow | None:
         """One session."""
-        sql = f"SELECT {_columns(SessionRow)} FROM sessions WHERE session = $1"  # noqa: S608
+        sql = f"SELECT {columns_of(SessionRow)} FROM sessions WHERE session = $1"  # noqa: S608
         found = await self._rows(SessionRow, sql, session)
         return found[0] if found else None
 
@@ -89,7 +89,7 @@ class Queries:
     async def order_events(self, session: str, order_id: str) -> list[OrderEventRow]:
         """What happened to an order, in order."""
         sql = (
-            f"SELECT {_columns(OrderEventRow)} FROM order_events"  # noqa: S608
+            f"SELECT {columns_of(OrderEventRow)} FROM order_events"  # noqa: S608
             " WHERE session = $1 AND order_id = $2 ORDER BY number"
         )
         return await self._rows(OrderEventRow, sql, session, order_id)
@@ -97,7 +97,7 @@ class Queries:
     async def positions(self, session: str) -> list[PositionRow]:
         """The last position of each strategy in each instrument, flat ones too."""
         sql = (
-            f"SELECT DISTINCT ON (strategy, instrument) {_columns(PositionRow)} FROM positions"  # noqa: S608
+            f"SELECT DISTINCT ON (strategy, instrument) {columns_of(PositionRow)} FROM positions"  # noqa: S608
             " WHERE session = $1 ORDER BY strategy, instrument, ts DESC, sequence DESC"
         )
         return await self._rows(PositionRow, sql, session)
@@ -118,7 +118,7 @@ class Queries:
         # One more than asked for tells whether there is a next page.
         values.append(limit + 1)
         sql = (
-            f"SELECT {_columns(row)} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608
+            f"SELECT {columns_of(row)} FROM {table} WHERE {' AND '.join(conditions)}"  # noqa: S608
             f" ORDER BY ts DESC, sequence DESC LIMIT ${len(values)}"
         )
         found = await self._rows(row, sql, *values)
@@ -127,17 +127,19 @@ class Queries:
         return Page(items, str(PageCursor(items[-1].ts, items[-1].sequence)) if more else None)
 
     async def _rows(self, row: type[R], sql: str, *values: object) -> list[R]:
-        async with _answered():
+        async with answered():
             records: Sequence[asyncpg.Record] = await self._pool.fetch(sql, *values)
         return [row(**record) for record in records]
 
 
-def _columns(row: type[Any]) -> str:
+def columns_of(row: type[Any]) -> str:
+    """The columns of a row, for SQL."""
     return ", ".join(f'"{each.name}"' for each in fields(row))
 
 
 @asynccontextmanager
-async def _answered() -> AsyncIterator[None]:
+async def answered() -> AsyncIterator[None]:
+    """Unavailable for what a database that is away, or empty, raises."""
     try:
         yield
     except asyncpg.UndefinedTableError as error:

@@ -146,3 +146,29 @@ class PnlRow:
     reserved: Decimal
     equity_peak: Decimal
     drawdown_max: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRow:
+    """A quote; sizes are None where the source gives none."""
+
+    ts: int
+    ts_event: int
+    bid: Decimal
+    ask: Decimal
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    """A trade; `side` is the aggressor's, None where it is not known."""
+
+    ts: int
+    ts_event: int
+    price: Decimal
+    size: Decimal
+    side: str | None
+    trade_id: str | None
+    source: str
