@@ -26,7 +26,7 @@ PURE_SOURCES = (
 )
 SHELLS = {
     "__main__.py",
-    "penstock_ingest/service.py",
+    *(f"penstock_ingest/{name}.py" for name in ("answers", "behind", "door", "service")),
     *(
         f"penstock_execution/live/{name}.py"
         for name in ("alarm", "build", "line", "market", "past", "requests", "service")

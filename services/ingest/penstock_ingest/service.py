@@ -1,53 +1,45 @@
 """The shell of ingest: the one writer of market data and marks, and the door for commands."""
 
 import asyncio
-import json
-import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 
 import structlog
 from penstock_contracts.base import Family, Message
 from penstock_contracts.codec import rows_of
-from penstock_contracts.control import Claim, Command, Session
-from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.control import Command, Session
 from penstock_contracts.interval import Done
 from penstock_contracts.market import Mark, RowQuarantined
-from penstock_kernel.counting import Counter
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime import edge, failpoints
-from penstock_runtime.errors import Unavailable, UnreadableHalt
+from penstock_runtime.errors import Unavailable
 from penstock_runtime.health import Health, progress_subject, report_for_ever
 from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter, StreamLimits
 from penstock_runtime.log.consumer import OrderedConsumer
 from penstock_runtime.log.writer import Cause, Output
-from penstock_runtime.passing import passed_over
-from penstock_runtime.readers import LOOK_S, Readers
+from penstock_runtime.readers import Readers
 from penstock_runtime.service import REST_S, surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
+from penstock_ingest import behind
+from penstock_ingest.answers import RELEASED_MAX, Answers
 from penstock_ingest.config import IngestConfig
+from penstock_ingest.door import Door
 from penstock_ingest.events import feed_of
 from penstock_ingest.schedule import Schedule
 
 _log = structlog.get_logger(__name__)
 
-_RELEASED_MAX = 64
-"""Intervals on their way through the stages in a replay: flow control, no result depends on it."""
 _BURST = 16
 """Intervals released between two looks at what the stages say."""
-_RECORDED_MAX = 4096
-"""Intervals that the recorder may be behind in a replay."""
 _OUTAGE_S = 2.0
 """After so long without a confirmation, event time that follows the wall clock stands still."""
 RAW_MAX = 2000
 """Characters of a quarantined row that are kept."""
 _ENDED_MAX = 2000
 """Marks after the data within which everything must be flat."""
-_HALT_EXPIRES_NS = 60_000_000_000
 
 
 class IngestService:
@@ -76,16 +68,7 @@ class IngestService:
         self._control: LogReader | None = None
         self._done_consumer: OrderedConsumer | None = None
         self._session_epoch = 0
-        self._stages: dict[str, Counter] = {}
-        self._seen_commands: set[str] = set()
-        self._passed_over: frozenset[int] = frozenset()
-        """Log sequences of unreadable commands that an operator has passed over."""
-        self._commands: list[Command] = []
-        self._done: dict[str, Done] = {}
-        self._done_index: dict[str, int] = {}
-        self._unfinished: deque[int] = deque()
-        self._recorded = 0
-        self._unrecorded: deque[int] = deque()
+        self._door = Door()
         self._released_after: dict[str, int] = {}
         self._last: Mark | None = None
         self._stop_reason = ""
@@ -98,6 +81,7 @@ class IngestService:
         """Our outputs in the log, and when their number last grew or none was missing."""
         self._kill_file = KillFile(settings.data_dir)
         self._readers = Readers(log, settings.section("log", StreamLimits).age_max_s)
+        self._answers = Answers(self._readers, self._rouse)
         self.health = Health("ingest")
         self.on_output: Callable[[Output, Message], None] | None = None
         """Called with each output: stages in this process need not decode what was just encoded."""
@@ -109,15 +93,15 @@ class IngestService:
         if self._config.speed_factor == 1.0:
             await self._log.open_patient(REST_S, lambda: self._writer.live)
         self._own = await self._reader(("md",), None)
-        self._passed_over = await passed_over(self._log)
+        await self._door.open(self._log)
         self._control = await self._reader(("ctl",), self._wake)
         if not self._stages_here:
-            self._stages = {each: Counter(each, self._session_epoch) for each in STAGES}
+            self._answers.follow(self._session_epoch)
             filters = [f"p{self._log.partition}.{PLACES[each].family}.*.done.>" for each in STAGES]
             filters += [f"p{self._log.partition}.ctl.*.claim.*.{each}" for each in STAGES]
             self._done_consumer = await self._log.consumer(filters, self._wake.set)
             await self._done_consumer.start(self._session_epoch, "")
-        await self._log.subscribe_core(progress_subject(self._log.partition), self._on_progress)
+        await self._log.subscribe_core(progress_subject(self._log.partition), self._answers.progress)
         while not self._own.at_tail:
             self._fold()
             await self._own.wait(0.05)
@@ -125,7 +109,7 @@ class IngestService:
         await self._readers.look(str)  # before the first release: a small log is full in a moment
         epoch = await self._claim(self._own)
         if self._last is not None:
-            self._unfinished.append(self._last.ts)  # stages may be far behind it, rebuilding themselves
+            self._answers.resume(self._last.ts)
         if self._last is not None or self._released_after:
             self._schedule.resume(self._last, self._released_after)
         self._writer.begin(epoch, 0, 0)
@@ -154,7 +138,7 @@ class IngestService:
                 self._last = message
                 self._readers.saw_mark(message.ts, delivered.sequence)
                 self._released_after = {}
-                self._seen_commands.update(each.command_id for each in message.commands)
+                self._door.carried(message)
                 self._ended_marks += message.ended
             elif (feed := feed_of(message)) is not None and not self._schedule.defines(message):
                 self._released_after[feed] = self._released_after.get(feed, 0) + rows_of(message)
@@ -168,7 +152,15 @@ class IngestService:
         """Release data and marks until the session's end or `stop`."""
         reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
         ticker = asyncio.create_task(self._tick())
-        watcher = asyncio.create_task(self._watch_readers())
+        watcher = asyncio.create_task(
+            behind.watch(
+                self._log,
+                self._answers,
+                self.health,
+                self._rouse,
+                realtime=self._config.speed_factor is not None and self._config.speed_factor <= 1,
+            )
+        )
         for task in (reporter, ticker, watcher):
             task.add_done_callback(lambda _: self._wake.set())
         try:
@@ -204,13 +196,8 @@ class IngestService:
             self._hear(Delivered.last_of(raw))
 
     def _hear(self, delivered: Delivered) -> None:
-        """A stage's `done`, or the claim of one that is no function of the log: at a live venue."""
-        origin = delivered.origin
-        if origin is not None:
-            if origin.epoch == self._stages[origin.producer].epoch:
-                self.note_done(origin.producer, origin.index, delivered.decode())
-        elif isinstance(claim := delivered.decode(), Claim) and claim.producer in self._stages:
-            self._stages[claim.producer].claim(delivered.sequence, claim)
+        if (heard := self._answers.hear(delivered)) is not None:
+            self.note_done(*heard)
 
     def _read_own(self) -> None:
         own = self._own
@@ -221,52 +208,19 @@ class IngestService:
             self._confirmed, self._confirmed_at = writer.confirmed, time.monotonic()
 
     def _admit(self, delivered: Delivered) -> None:
-        try:
-            command = delivered.decode()
-        except UnreadableMessage as error:
-            if delivered.sequence in self._passed_over:
-                _log.warning("command_passed_over", sequence=delivered.sequence, error=str(error))
-                return
-            raise UnreadableHalt(
-                f"the command at {delivered.sequence} cannot be read and may have been a halt: {error}; "
-                f"start a version that reads it, or `penstock dlq pass {delivered.sequence} --reason …`"
-            ) from error
-        if not isinstance(command, Command) or command.command_id in self._seen_commands:
-            return
-        self._seen_commands.add(command.command_id)
-        if command.ts_expires < time.time_ns():
-            _log.warning("command_expired", command=command.command_id, verb=command.verb)
-            return
-        if command.verb == "stop" and not self._stop_reason:
+        command = self._door.admit(delivered)
+        if command is not None and command.verb == "stop" and not self._stop_reason:
             self._stop_reason = command.reason or "operator"
             self._schedule.end()
-        self._commands.append(command)
 
     def note_done(self, producer: str, index: int, done: Done) -> None:
         """Take note that a stage has ended an interval with its output `index`."""
-        known = self._done.get(producer)
-        if known is None or done.ts > known.ts:
-            self._done[producer] = done
-            self._done_index[producer] = index
-        finished = self._finished()
-        self._readers.answered(finished)
-        while self._unfinished and self._unfinished[0] <= finished:
-            self._unfinished.popleft()
-        if not self._unfinished and self._own is not None:
-            self._readers.settled(self._own.sequence)
+        self._answers.note(producer, index, done, self._read_to)
         self._wake.set()
 
-    def _finished(self) -> int:
-        """The mark up to which every stage has said `done`."""
-        return min(map(self._done_ts, STAGES))
-
-    async def _on_progress(self, _subject: str, data: bytes) -> None:
-        place = json.loads(data)
-        self._readers.recorded(place["sequence"], place.get("archived"))
-        self._recorded = max(self._recorded, int(place["mark"]))
-        while self._unrecorded and self._unrecorded[0] <= self._recorded:
-            self._unrecorded.popleft()
-        self._wake.set()
+    @property
+    def _read_to(self) -> int:
+        return self._own.sequence if self._own is not None else 0
 
     def _release(self) -> float | None:
         """Release what may be released now. Returns seconds until the next look, None to wait for news."""
@@ -280,14 +234,11 @@ class IngestService:
         return self._release_paced(speed)
 
     def _may_release(self) -> bool:
-        assert self._own is not None
-        if len(self._unfinished) >= _RELEASED_MAX or len(self._unrecorded) >= _RECORDED_MAX:
-            return False
-        return not self._readers.holds(self._own.sequence)
+        return self._answers.may_release(self._read_to)
 
     def _release_burst(self) -> float | None:
         """Several intervals at once: what is written in one go is stored and delivered in one go."""
-        if len(self._unfinished) > _RELEASED_MAX - _BURST:
+        if self._answers.waited_for > RELEASED_MAX - _BURST:
             return None
         for _ in range(_BURST):
             if self._schedule.over:
@@ -298,10 +249,10 @@ class IngestService:
 
     def _release_interval(self) -> float | None:
         if self._empty and not self._may_skip():
-            if self._unfinished:
+            if self._answers.waited_for:
                 return None  # whether to skip is known when every stage has answered
         elif self._empty:
-            self._schedule.skip_to(min(each.next_due for each in self._done.values()))
+            self._schedule.skip_to(self._answers.next_due)
         messages = self._schedule.release(self._schedule.mark_ts)
         self._empty = not messages
         self._put_all(messages)
@@ -309,7 +260,7 @@ class IngestService:
         return 0.0
 
     def _release_end(self) -> float | None:
-        if self._unfinished:
+        if self._answers.waited_for:
             return None
         if self._ended_marks >= _ENDED_MAX:
             raise RuntimeError(f"{_ENDED_MAX} marks after the data the account is still not flat")
@@ -343,10 +294,7 @@ class IngestService:
         return max(0.0002, (due - now) / 1e9 / speed)
 
     def _may_skip(self) -> bool:
-        """Whether every stage has answered for the last interval and has nothing left to say."""
-        done = self._done.values()
-        settled = not self._unfinished and len(done) == len(STAGES) and not self._commands
-        return settled and all(each.quiet for each in done)
+        return self._answers.quiet and not self._door.waits
 
     def _put(self, message: Message, ts: int, cause: Cause) -> None:
         output = self._writer.put(message, ts, cause)
@@ -362,7 +310,7 @@ class IngestService:
 
     def _put_mark(self) -> None:
         failpoints.hit("before_mark")
-        commands, self._commands = tuple(self._commands), []
+        commands = self._door.take()
         until = self._schedule.mark_ts
         for row in self._schedule.take_quarantined():
             kept = RowQuarantined(
@@ -372,23 +320,21 @@ class IngestService:
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
         self._last = mark
-        if self._own is not None:  # confirmed up to there: the mark will lie behind it
-            self._readers.saw_mark(mark.ts, self._own.sequence)
-        self._unfinished.append(mark.ts)
-        self._unrecorded.append(mark.ts)
+        self._answers.released(mark.ts, self._read_to)
         self._put(mark, mark.ts, Cause(received_ns=time.time_ns()))
         failpoints.hit("after_mark")
 
     def _over(self) -> bool:
         """Everything was released, every stage has answered, and risk is flat."""
-        risk = self._done.get("risk")
+        risk = self._answers.last.get("risk")
         if risk is None or self._last is None:
             return False
         if risk.stop and risk.flat and not self._stop_reason:
             self._stop_reason = risk.stop
         if risk.stop and risk.flat and not self._schedule.over:
             self._schedule.end()
-        return bool(self._ended_marks) and not self._unfinished and risk.flat and risk.ts == self._last.ts
+        answered = not self._answers.waited_for and risk.ts == self._last.ts
+        return bool(self._ended_marks) and answered and risk.flat
 
     async def _finish(self) -> None:
         while self._writer.unconfirmed:
@@ -407,7 +353,7 @@ class IngestService:
                 config_hash=self._settings.config_hash,
                 code_hash=code_hash(),
                 stop_reason=self._stop_reason or self._schedule.end_reason,
-                outputs={"ingest": self._writer.made, **self._done_index},
+                outputs={"ingest": self._writer.made, **self._answers.index},
             )
         )
         self.health.state = "ended"
@@ -434,43 +380,15 @@ class IngestService:
             return False
         return True
 
-    async def _watch_readers(self) -> None:
-        """Say so when a reader falls too far behind; at 1x, where the market does not wait, trading halts."""
-        speed = self._config.speed_factor
-        while True:
-            await edge.wait_at_most(self._readers.due, LOOK_S)
-            behind = await self._readers.look(lambda: min(STAGES, key=self._done_ts))
-            self._wake.set()
-            if not behind:
-                continue
-            if speed is None or speed > 1:
-                _log.info("held_back", who=behind)
-                continue
-            _log.error("reader_behind", who=behind)
-            self.health.errors += 1
-            self.health.error = behind
-            await self._write_halt(behind)
-
-    async def _write_halt(self, why: str) -> None:
-        """As soon as the log takes it: one that reached it unanswered comes twice, which halts no more."""
-        while True:
-            try:
-                await self._log.publish_command(_halt(why))
-            except Unavailable as error:
-                _log.warning("halt_waits", error=str(error))
-                await asyncio.sleep(LOOK_S)
-            else:
-                return
-
-    def _done_ts(self, stage: str) -> int:
-        return self._done[stage].ts if stage in self._done else 0
+    def _rouse(self) -> None:
+        self._wake.set()
 
     def _refresh(self) -> None:
         health = self.health
         last = self._last
         health.mark = last.ts if last is not None else 0
         health.events = self._schedule.events
-        health.lag = len(self._unfinished)
+        health.lag = self._answers.waited_for
         health.unconfirmed, health.went_back = self._writer.unconfirmed, self._writer.went_back
         health.view = {
             "quarantined": self._schedule.quarantined,
@@ -478,15 +396,3 @@ class IngestService:
             "event_start": self._schedule.start,
             "event_end": self._schedule.planned_end,
         }
-
-
-def _halt(why: str) -> Command:
-    now = time.time_ns()
-    return Command(
-        command_id=f"c-{secrets.token_hex(10)}",
-        verb="halt",
-        ts_issued=now,
-        ts_expires=now + _HALT_EXPIRES_NS,
-        by="ingest",
-        reason=why,
-    )

@@ -1,0 +1,62 @@
+"""The door for commands: what operators and services have asked for, each once, until a mark carries it."""
+
+import time
+
+import structlog
+from penstock_contracts.control import Command
+from penstock_contracts.errors import UnreadableMessage
+from penstock_contracts.market import Mark
+from penstock_runtime.errors import UnreadableHalt
+from penstock_runtime.log import Delivered, Log
+from penstock_runtime.passing import passed_over
+
+_log = structlog.get_logger(__name__)
+
+
+class Door:
+    """Commands that wait for the next mark."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._passed_over: frozenset[int] = frozenset()
+        """Log sequences of unreadable commands that an operator has passed over."""
+        self._waiting: list[Command] = []
+
+    async def open(self, log: Log) -> None:
+        """Learn what operators have passed over."""
+        self._passed_over = await passed_over(log)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a command waits for a mark."""
+        return bool(self._waiting)
+
+    def carried(self, mark: Mark) -> None:
+        """An earlier writer's mark has carried these."""
+        self._seen.update(each.command_id for each in mark.commands)
+
+    def admit(self, delivered: Delivered) -> Command | None:
+        """A command from the log; None when it counts no more. UnreadableHalt when nobody can read it."""
+        try:
+            command = delivered.decode()
+        except UnreadableMessage as error:
+            if delivered.sequence in self._passed_over:
+                _log.warning("command_passed_over", sequence=delivered.sequence, error=str(error))
+                return None
+            raise UnreadableHalt(
+                f"the command at {delivered.sequence} cannot be read and may have been a halt: {error}; "
+                f"start a version that reads it, or `penstock dlq pass {delivered.sequence} --reason …`"
+            ) from error
+        if not isinstance(command, Command) or command.command_id in self._seen:
+            return None
+        self._seen.add(command.command_id)
+        if command.ts_expires < time.time_ns():
+            _log.warning("command_expired", command=command.command_id, verb=command.verb)
+            return None
+        self._waiting.append(command)
+        return command
+
+    def take(self) -> tuple[Command, ...]:
+        """Everything that waits, for the mark that carries it."""
+        commands, self._waiting = tuple(self._waiting), []
+        return commands
