@@ -13,6 +13,7 @@ from penstock_contracts.control import Command, Verb
 from penstock_contracts.types import NEVER
 from penstock_ingest.config import IngestConfig
 from penstock_ingest.feed import Feed
+from penstock_ingest.hours import with_hours
 from penstock_ingest.schedule import Schedule
 from penstock_ingest.sources import open_sources
 from penstock_kernel.grid import NS_PER_SECOND
@@ -106,7 +107,8 @@ class Backtest:
         self.session: SessionConfig = stages.session
         for feed in feeds:
             feed.instrument = self.session.by_key[feed.instrument.instrument]
-        self._feeds = list(feeds)
+        feeds = with_hours(feeds, self.session.start)
+        self._feeds = feeds
         duration = document["ingest"].get("duration")
         self._schedule = Schedule(feeds, self.session.grid, self.session.start, duration)
         self._chunks = chunks_of(self._schedule, duration)

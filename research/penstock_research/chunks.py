@@ -73,6 +73,10 @@ class BatchFeed:
         """See `Rows`."""
         return int(self._times[self._at][self._row]) if self._at < len(self._messages) else None
 
+    def last_time(self) -> int | None:
+        """Event time of its last row; None when it has none."""
+        return int(self._times[-1][-1]) if self._times else None
+
     def columns(self, until: int | None = None) -> Iterator[Message]:
         """See `Rows`."""
         while self._at < len(self._messages):

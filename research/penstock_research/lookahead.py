@@ -26,6 +26,7 @@ from penstock_contracts.signals import Note, Signal
 from penstock_contracts.venue import Fill
 from penstock_ingest.config import parse_source
 from penstock_ingest.feed import Feed
+from penstock_ingest.hours import hours_feeds
 from penstock_kernel.money import from_scaled
 from penstock_kernel.session import SessionConfig
 
@@ -140,7 +141,9 @@ def _run(document: Mapping[str, Any], feeds: Sequence[BatchFeed]) -> _Outcome:
 
     stages = Stages.of(dict(document))
     start, grid = stages.session.start, stages.session.grid
-    stages.history(sink).run(Chunks(feeds, grid, start), start)
+    last = max((ts for feed in feeds if (ts := feed.last_time()) is not None), default=start)
+    hours = hours_feeds((feed.instrument for feed in feeds), start, last)
+    stages.history(sink).run(Chunks([*feeds, *hours], grid, start), start)
     return outcome
 
 

@@ -168,6 +168,14 @@ class InstrumentStatus:
     ts_init: Ns
     status: MarketStatus
     reason: Line = ""
+    scheduled: bool = False
+    """The instrument's calendar or expiry says so, else the venue. It trades where both let it."""
+    day: Line = ""
+    """Of a calendar: the date of the session that is under way, or was last, as in 2024-11-29."""
+    day_end: Ns | None = None
+    """Of a calendar: when that session ends."""
+    ahead: tuple[Ns, ...] = ()
+    """Of a calendar: when the market next closes or opens, in turn. Beyond the last nothing is known."""
 
 
 @message(("md", "feat"), "gap")

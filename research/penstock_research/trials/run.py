@@ -12,6 +12,7 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import NEVER
 from penstock_features.config import FeaturesConfig
 from penstock_ingest.feed import Feed
+from penstock_ingest.hours import hours_feeds
 from penstock_kernel.grid import NS_PER_SECOND, grid_before
 from penstock_kernel.session import SessionConfig
 from penstock_strategy.declarations import declarations
@@ -102,7 +103,9 @@ def run_window(
     sample_ns = int(document["risk"]["sample_interval_s"]) * NS_PER_SECOND
     result = Result(stages.session, sample_ns, Market(sample_ns) if charts else None)
     run = stages.history(result.take)
-    chunks = Chunks(feeds, grid, start)
+    last = max(ts for feed in feeds if (ts := feed.last_time()) is not None)
+    hours = hours_feeds((feed.instrument for feed in feeds), start, last)
+    chunks = Chunks([*feeds, *hours], grid, start)
     waiting = names if window.warm_up else []
     run.span_max = max(window.start - start, grid) if waiting else NEVER
     for ts in run.steps(chunks, start):

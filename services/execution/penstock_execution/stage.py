@@ -205,7 +205,10 @@ class ExecutionStage:
         return NOTHING
 
     def _set_status(self, message: InstrumentStatus) -> Outputs:
-        self._venue.set_status(message.instrument, message.status)
+        if message.scheduled:
+            self._venue.set_hours(message)
+        else:
+            self._venue.set_status(message.instrument, message.status)
         return NOTHING
 
 

@@ -4,6 +4,7 @@ from penstock_kernel.session import SessionConfig
 
 from penstock_ingest.config import IngestConfig
 from penstock_ingest.errors import SourceError
+from penstock_ingest.hours import with_hours
 from penstock_ingest.schedule import Schedule
 from penstock_ingest.sources import open_sources, session_start
 
@@ -21,4 +22,4 @@ def build_schedule(config: IngestConfig, session: SessionConfig) -> Schedule:
     if missing:
         raise SourceError(f"no source has {', '.join(missing)}")
     start = session.start or session_start(feeds, session.grid)
-    return Schedule(feeds, session.grid, start, config.duration)
+    return Schedule(with_hours(feeds, start), session.grid, start, config.duration)

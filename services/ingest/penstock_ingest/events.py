@@ -20,7 +20,7 @@ def feed_of(message: Message) -> str | None:
     """The feed that a message is counted with: its source; of those that name none, one per instrument."""
     match message:
         case InstrumentStatus():
-            return f"status.{message.instrument}"
+            return f"{'schedule' if message.scheduled else 'status'}.{message.instrument}"
         case InstrumentDefined():
             return f"instrument.{message.instrument.instrument}"
         case RowQuarantined() | Gap(book=False):

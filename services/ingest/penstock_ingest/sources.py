@@ -13,6 +13,7 @@ from penstock_ingest.errors import SourceError
 from penstock_ingest.feed import Feed
 from penstock_ingest.files.feeds import file_feeds
 from penstock_ingest.files.read import Part, ReadOptions, read_file
+from penstock_ingest.hours import check_calendars
 from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
 from penstock_ingest.recording import RecordingEnd, recording_feeds
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
@@ -54,7 +55,9 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
             feeds[at] += _synthetic_feeds(synthetic, rules, config.batch_rows, definitions)
     for at, feed in file_feeds(parts, definitions, rules, config.batch_rows):
         feeds[at].append(feed)
-    return [feed for at in range(len(sources)) for feed in feeds[at]]
+    opened = [feed for at in range(len(sources)) for feed in feeds[at]]
+    check_calendars(instruments_of(opened))
+    return opened
 
 
 def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: bool = False) -> int:

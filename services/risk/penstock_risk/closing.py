@@ -4,14 +4,17 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from penstock_contracts.base import Message
+from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
 from penstock_kernel.errors import HaltError
+from penstock_kernel.hours import expired
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ONE, ZERO
 
 from penstock_risk import holds
 from penstock_risk.desk import Desk, OrderForm, no_position
+from penstock_risk.hours import closing_waits
 from penstock_risk.limits import Refusal
 from penstock_risk.state import Book, WorkingOrder
 from penstock_risk.trading import Event, next_state
@@ -93,12 +96,27 @@ def advance(desk: Desk, ts: int) -> list[Message]:
         if not book.position.quantity:
             book.closing = ""
             continue
+        if closing_waits(desk.state, _definition(desk, book), ts):
+            continue
         crossed = _cancel_crossed(desk, book, ts)
         if crossed is not None:
             outputs += crossed
             continue
         outputs.append(_close(desk, book, ts))
     return outputs
+
+
+def expire(desk: Desk, ts: int) -> list[Message]:
+    """Settle the positions in what has expired; while HALTED they stay as they are."""
+    if desk.state.trading is TradingState.HALTED:
+        return []
+    return begin(desk, ts, "expiry", lambda book: not book.closing and expired(_definition(desk, book), ts))
+
+
+def _definition(desk: Desk, book: Book) -> Instrument:
+    definition = desk.definition(book.instrument)
+    assert definition is not None
+    return definition
 
 
 def _cancel_crossed(desk: Desk, book: Book, ts: int) -> list[Message] | None:
@@ -132,7 +150,7 @@ def _close(desk: Desk, book: Book, ts: int) -> Message:
         OrderForm(reduce_only=True),
         reference_price=price,
         unit_notional=desk.account.unit_notional(book.position.contract, price),
-        reason=book.closing,
+        reason="expiry" if expired(_definition(desk, book), ts) else book.closing,
     )
 
 

@@ -11,7 +11,6 @@ from penstock_contracts.signals import Signal
 from penstock_contracts.types import (
     Direction,
     InstrumentKind,
-    MarketStatus,
     OrderType,
     Outcome,
     TimeInForce,
@@ -27,6 +26,7 @@ from penstock_risk.closing import meets
 from penstock_risk.desk import AT_MARKET, Desk, OrderForm, resolved
 from penstock_risk.exits import Exit, exits_of, wanted
 from penstock_risk.exposure import in_flight, measure, working_quantity
+from penstock_risk.hours import closed
 from penstock_risk.limits import MEASURES, RULES, SPARE_REDUCTIONS, Facts, Refusal, checks
 from penstock_risk.prices import prices_of
 from penstock_risk.sizing import below_minimum, target_quantity
@@ -194,11 +194,9 @@ def _market(desk: Desk, draft: Draft) -> Refusal | None:
     settled = definition.base if definition.inverse else definition.quote
     if definition.settlement != settled:
         return Refusal("instrument", text=f"settled in {definition.settlement}, not in {settled}")
-    status = desk.state.statuses.get(draft.book.instrument, definition.status)
-    if status is not MarketStatus.TRADING:
-        return Refusal("market_closed", text=status.value)
-    if definition.expiry is not None and ts >= definition.expiry:
-        return Refusal("market_closed", text="expired")
+    refusal = closed(desk.state, definition, ts)
+    if refusal is not None:
+        return refusal
     if desk.caps(draft.book.instrument, draft.book.strategy) is None:
         return Refusal("limits", text=f"no limits are set for {draft.book.instrument}")
     if desk.account.rate(definition.settlement) is None:

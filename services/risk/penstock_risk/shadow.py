@@ -13,7 +13,7 @@ from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import ShadowFilled
 from penstock_contracts.signals import OrderStyle, Signal
-from penstock_contracts.types import InstrumentKind, MarketStatus, Outcome, Side
+from penstock_contracts.types import InstrumentKind, Outcome, Side
 from penstock_kernel.ids import make_id
 from penstock_kernel.ledger import Contract, Position, fit
 from penstock_kernel.money import ONE, ZERO, round_down
@@ -22,6 +22,7 @@ from penstock_kernel.session import StrategySpec
 from penstock_risk.decide import gate
 from penstock_risk.desk import Desk, resolved
 from penstock_risk.guardrails import Record, refusal_of
+from penstock_risk.hours import closed
 from penstock_risk.limits import Refusal
 from penstock_risk.sizing import below_minimum, target_quantity
 
@@ -140,9 +141,9 @@ def unrealized(desk: Desk, book: ShadowBook) -> Decimal:
 def _market(desk: Desk, signal: Signal, definition: Instrument) -> Refusal | None:
     if signal.style != OrderStyle():
         return Refusal("style", text="a shadow strategy trades at market only, good till cancelled")
-    status = desk.state.statuses.get(signal.instrument, definition.status)
-    if status is not MarketStatus.TRADING:
-        return Refusal("market_closed", text=status.value)
+    refusal = closed(desk.state, definition, max(signal.ts, desk.state.now))
+    if refusal is not None:
+        return refusal
     if desk.account.rate(definition.settlement) is None:
         return Refusal("rate", text=f"no rate for {definition.settlement}")
     if desk.account.price(signal.instrument, 1) is None:

@@ -10,6 +10,7 @@ from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER, OrderState, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
 from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
+from penstock_kernel.hours import Hours
 from penstock_kernel.ledger import plain
 from penstock_kernel.session import SessionConfig
 from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
@@ -51,6 +52,8 @@ class RiskStage:
         config = configured(self._base_config, state.settings) if state.settings else self._base_config
         self._account = Account(config, self._session, state)
         self._desk = Desk(self._base_config, config, self._session, self._account)
+        defined = (*self._session.instruments, *state.instruments.values())
+        self._expiring = any(each.expiry is not None for each in defined)
 
     # --- Messages ---
 
@@ -148,14 +151,23 @@ class RiskStage:
         order = book.working.pop(changed.order_id)
         if changed.to_state is OrderState.LOST:
             book.lost[changed.order_id] = order
+        if changed.to_state is OrderState.REJECTED and book.closing == "expiry" and order.closing:
+            # Asking again would be no better: somebody has to look at what the venue made of it.
+            why = f"{book.instrument} has expired and is not settled: {changed.reason}"
+            return closing.halt_for(self._desk, max(changed.ts, self._state.now), why)
         return self._decide_waiting(book)
 
     def _instrument(self, message: InstrumentDefined) -> Outputs:
         self._desk.define(message.instrument)
+        self._expiring = self._expiring or message.instrument.expiry is not None
         return NOTHING
 
     def _status(self, message: InstrumentStatus) -> Outputs:
-        self._state.statuses[message.instrument] = message.status
+        key, state = message.instrument, self._state
+        if message.scheduled:
+            state.hours[key] = Hours.said(message, state.hours.get(key))
+        else:
+            state.statuses[key] = message.status
         return NOTHING
 
     def _rate(self, rate: Rate) -> Outputs:
@@ -181,6 +193,8 @@ class RiskStage:
             if command.verb == "limits":
                 self._reconfigure()
         outputs += self._time(end)
+        if self._expiring:
+            outputs += closing.expire(self._desk, end.ts)
         outputs += closing.advance(self._desk, end.ts)
         state.now = end.ts
         return outputs

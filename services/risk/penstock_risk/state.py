@@ -7,6 +7,7 @@ from typing import Literal
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import MarketStatus, OrderType, TradingState
+from penstock_kernel.hours import Hours
 from penstock_kernel.ledger import Position
 from penstock_kernel.money import ZERO
 
@@ -124,6 +125,9 @@ class RiskState:
     instruments: dict[str, Instrument] = field(default_factory=dict)
     """Definitions that came after the session's own."""
     statuses: dict[str, MarketStatus] = field(default_factory=dict)
+    """As the venue said."""
+    hours: dict[str, Hours] = field(default_factory=dict)
+    """As calendars and expiries said."""
     order_times: list[int] = field(default_factory=list)
     """Decision times of the last minute's orders, ascending."""
     stop: str = ""

@@ -18,7 +18,7 @@ from penstock_contracts.orders import (
     TradingStateChanged,
 )
 from penstock_contracts.signals import Note
-from penstock_contracts.types import NEVER, Liquidity, TradingState
+from penstock_contracts.types import NEVER, Liquidity, MarketStatus, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.grid import grid_after
 from penstock_kernel.money import from_scaled
@@ -34,6 +34,8 @@ from penstock_strategy.intents import Intents
 from penstock_strategy.loader import load
 from penstock_strategy.views import Columns, Names
 
+_STOPPED = frozenset({MarketStatus.HALTED, MarketStatus.AUCTION})
+"""What a venue says that no calendar lifts."""
 _Handler = Callable[[Columns, Names, int], list[Message] | None]
 
 
@@ -259,7 +261,7 @@ class StrategyStage:
     def _set_status(self, message: InstrumentStatus) -> None:
         for host in self._hosts.values():
             known = host.context.definitions.get(message.instrument)
-            if known is not None:
+            if known is not None and not (message.scheduled and known.status in _STOPPED):
                 self._define(replace(known, status=message.status))
                 return
 

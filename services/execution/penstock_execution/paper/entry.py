@@ -6,10 +6,13 @@ from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import NEVER, OrderType, TimeInForce
 from penstock_kernel.grid import NS_PER_DAY
 
-from penstock_execution.paper.state import VenueOrder
+from penstock_execution.paper.state import Market, VenueOrder
 
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT})
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+SETTLES = "expiry"
+_LAST = frozenset({SETTLES, "ended"})
+"""Reasons of risk's own orders that wait for no session: there will be none."""
 _TRIGGER_SIDE = {
     OrderType.STOP: 1,
     OrderType.STOP_LIMIT: 1,
@@ -37,10 +40,18 @@ def refusal_of(approval: OrderApproved, ts_effect: int) -> str:
     return ""
 
 
-def order_of(approval: OrderApproved, arrival: int, ts_effect: int) -> VenueOrder:
+def closed_to(approval: OrderApproved, ts_effect: int, market: Market) -> str:
+    """Why the market's schedule does not let an order in; empty if it does, or the order is a last one."""
+    hours = market.hours
+    if approval.reason in _LAST or hours is None or hours.open_at(ts_effect):
+        return ""
+    return "venue: expired" if market.expired else "venue: the market is closed"
+
+
+def order_of(approval: OrderApproved, arrival: int, ts_effect: int, market: Market) -> VenueOrder:
     """The order that an approval describes."""
     kind, sign = approval.type, approval.side.sign
-    expires = _expiry(approval, ts_effect)
+    expires = _expiry(approval, ts_effect, market)
     return VenueOrder(
         order_id=approval.order_id,
         arrival=arrival,
@@ -64,6 +75,7 @@ def order_of(approval: OrderApproved, arrival: int, ts_effect: int) -> VenueOrde
         group=approval.group_id or "",
         replaces=approval.replaces or "",
         replaces_left=approval.replaces_left,
+        settles=approval.reason == SETTLES,
         ts_cancel=expires,
         expires=expires != NEVER,
     )
@@ -74,13 +86,19 @@ def _reduces_alone(approval: OrderApproved) -> bool:
     return approval.reduce_only and approval.parent_id is None
 
 
-def _expiry(approval: OrderApproved, ts_effect: int) -> int:
-    """When it expires, ns; NEVER for most."""
+def _expiry(approval: OrderApproved, ts_effect: int, market: Market) -> int:
+    """When it expires, ns: never later than its instrument; NEVER for most."""
+    if approval.reason in _LAST:
+        return NEVER
+    last = market.instrument.expiry or NEVER
     if approval.time_in_force is TimeInForce.DAY:
-        return (ts_effect // NS_PER_DAY + 1) * NS_PER_DAY
+        day_end = market.hours.day_end if market.hours is not None else None
+        if day_end is None or day_end <= ts_effect:
+            day_end = (ts_effect // NS_PER_DAY + 1) * NS_PER_DAY
+        return min(day_end, last)
     if approval.time_in_force is TimeInForce.GTD and approval.expire_at is not None:
-        return approval.expire_at
-    return NEVER
+        return min(approval.expire_at, last)
+    return last
 
 
 def triggered_by(order: VenueOrder, price: Decimal) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus
 from penstock_kernel.book import BookSide, OrderBook
+from penstock_kernel.hours import Hours, expired, opened
 from penstock_kernel.money import from_scaled
 
 from penstock_execution.config import DataKind
@@ -51,6 +52,8 @@ class VenueOrder:
     held: bool = False
     """Accepted, but its parent has no fill yet: nothing fills or triggers it."""
     group: str = ""
+    settles: bool = False
+    """Settles a position in what has expired: at the last price, costs of trading apart."""
     ceded: Decimal = Decimal(0)
     """Filled by others of its group: so much less of it can fill."""
     replaces: str = ""
@@ -114,6 +117,9 @@ class Market:
 
     instrument: Instrument
     status: MarketStatus
+    """As the venue said."""
+    hours: Hours | None = None
+    """As the calendar, or the expiry, said."""
     kind: DataKind | None = None
     """The best kind of data seen: the one that fills orders."""
     bar_interval: int = 0
@@ -142,7 +148,12 @@ class Market:
     @property
     def trading(self) -> bool:
         """Whether anything can fill."""
-        return self.status is MarketStatus.TRADING
+        return self.status is MarketStatus.TRADING and opened(self.instrument, self.hours)
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over: what data still comes says nothing of it."""
+        return self.hours is not None and expired(self.instrument, self.hours.ts)
 
 
 def copy_of(market: Market) -> Market:

@@ -4,16 +4,17 @@ from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.instrument import Instrument
-from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatch
+from penstock_contracts.market import BarBatch, BookBatch, InstrumentStatus, QuoteBatch, TradeBatch
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus
+from penstock_kernel.hours import Hours
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO
 
 from penstock_execution.config import DataKind, PaperConfig
 from penstock_execution.paper.bars import BarMatcher
 from penstock_execution.paper.continuous import ContinuousMatcher
-from penstock_execution.paper.entry import order_of, refusal_of
+from penstock_execution.paper.entry import closed_to, order_of, refusal_of
 from penstock_execution.paper.links import (
     Ending,
     activated_by,
@@ -67,11 +68,17 @@ class PaperVenue:
         if market is not None:
             market.status = status
 
+    def set_hours(self, message: InstrumentStatus) -> None:
+        """Take what an instrument's calendar, or its expiry, says."""
+        market = self.state.markets.get(message.instrument)
+        if market is not None:
+            market.hours = Hours.said(message, market.hours)
+
     def match(self, batch: MarketBatch) -> None:
         """Let the batch pass its instrument's orders. UnsupportedSetting if it cannot support a setting."""
         market = self.state.markets.get(batch.instrument)
         rows = len(batch.ts_init)
-        if market is None or not rows:
+        if market is None or not rows or market.expired:
             return
         if isinstance(batch, QuoteBatch | BookBatch):
             if self._stands(market, batch):
@@ -146,12 +153,14 @@ class PaperVenue:
         """Send an order of a defined instrument; the venue has it from `ts_effect` on."""
         state = self.state
         state.arrivals += 1
-        order = order_of(approval, state.arrivals, ts_effect)
-        refusal = self._refusal(approval, order)
+        market = state.markets[approval.instrument]
+        order = order_of(approval, state.arrivals, ts_effect, market)
+        refusal = self._refusal(approval, order, market)
         if refusal:
             self._answer(order, Event.REJECT, ts_effect, refusal)
+            if order.replaces in self._orders:
+                self._answer(self._orders[order.replaces][1], Event.REPLACE_REJECT, ts_effect, refusal)
             return
-        market = state.markets[approval.instrument]
         if market.kind in _STANDING and not order.held:
             order.arrived = False  # it meets what stands at its effect
         if order.arrived:
@@ -159,13 +168,13 @@ class PaperVenue:
         market.orders.append(order)
         self._orders[order.order_id] = (market, order)
 
-    def _refusal(self, approval: OrderApproved, order: VenueOrder) -> str:
+    def _refusal(self, approval: OrderApproved, order: VenueOrder, market: Market) -> str:
         every = self.config.reject_every
         if every and order.arrival % every == 0:
             return f"venue: order {order.arrival} is rejected by reject_every = {every}"
         if order.parent and order.parent not in self._orders:
             return "venue: its parent does not work"
-        return refusal_of(approval, order.ts_effect)
+        return refusal_of(approval, order.ts_effect) or closed_to(approval, order.ts_effect, market)
 
     def cancel(self, order_id: str, ts_effect: int, reason: str) -> None:
         """Ask for a cancel, in effect at `ts_effect` but not before the order itself. Too late: no effect."""
@@ -186,6 +195,9 @@ class PaperVenue:
         for market, order in list(self._orders.values()):
             if order.order_id not in self._orders:
                 continue  # it ended because of another one
+            if order.settles and order.ts_effect <= end:
+                self._settle(market, order)
+                continue
             if ended and order.ts_effect <= end and self._finish(market, order):
                 continue
             if order.ts_cancel <= end:
@@ -199,8 +211,10 @@ class PaperVenue:
         price = market.price
         if market.standing is not None:
             price = touch(market, order.sign) or order.reference
-        if ts > order.ts_cancel or not market.trading or price is None or order.waiting or order.held:
+        if ts > order.ts_cancel or price is None or order.waiting or order.held:
             return False
+        if not (market.trading or order.reduce_only):
+            return False  # only what closes a position need not wait for a session that will not come
         if order.limit is None:
             cost = taking_price(price, order.sign, None, self.config)
             quantity = room(market, order)
@@ -210,6 +224,10 @@ class PaperVenue:
         if order.immediate:
             self._end(market, order, Event.CANCEL, ts, _unfilled(order))
         return order.immediate
+
+    def _settle(self, market: Market, order: VenueOrder) -> None:
+        price = order.reference if market.price is None else market.price
+        self.fill(market, Share(order, price, Liquidity.TAKER, order.left), order.ts_effect)
 
     def take_answers(self, until: int) -> list[Answer]:
         """What we know at `until`, in the order of knowing it, then of arrival of the orders."""
@@ -344,6 +362,8 @@ class PaperVenue:
     def fill(self, market: Market, share: Share, ts: int) -> list[VenueOrder]:
         """Book a fill. Returns the orders that it sets to work."""
         order, price, liquidity, quantity = share[:4]
+        if market.hours is not None and market.hours.open:
+            ts = max(ts, market.hours.since)  # a bar may have begun before the market opened
         order.left -= quantity
         answer = self._answer(order, Event.FILL if order.left else Event.FILL_LAST, ts)
         # Without trailing zeros: the scale of the data leaves no trace in a fill.
