@@ -24,6 +24,15 @@ SOURCE_STREAM = "Nats-Stream-Source"
 """Set by the server on what a stream takes from another: its name, the sequence there, and more."""
 RECEIVED = "penstock-received"
 """Wall time, ns, at which ingest published the datum at the head of the chain; latency counts from it."""
+PARENT = "penstock-parent"
+"""Span id of what a message with a traceparent follows from; none begins a trace."""
+TIMES = "penstock-times"
+"""Wall times, ns, `<from>-<to>`: when work on the message began, and when the message was made."""
+TRAIL = "penstock-trail"
+"""What led to a message that is the first of its trace to carry a context, the latest first, `; ` between:
+`<subject or -> <producer>:<epoch>:<index> <times>`. Ticks carry no context: who acts on one tells of it."""
+LINK = "penstock-link"
+"""The traceparent of something else that led to a message: the tick that filled an order, say."""
 
 
 @dataclass(slots=True)  # nobody edits one; not frozen, for building a frozen one costs three times as much
@@ -69,7 +78,17 @@ class Numbering:
         self._after_time = f"\r\n{CONFIG}: {config}\r\n"
 
     def block(
-        self, index: int, ts: int, *, cause: str = "", traceparent: str = "", received: int = 0
+        self,
+        index: int,
+        ts: int,
+        *,
+        cause: str = "",
+        traceparent: str = "",
+        received: int = 0,
+        times: str = "",
+        parent: str = "",
+        trail: str = "",
+        link: str = "",
     ) -> bytes:
         """The header block of the `index`-th output; `ts` is its event time in ns."""
         text = f"{self._head}{index}{self._after_index}{index}{self._after_id}{rfc3339(ts)}{self._after_time}"
@@ -79,6 +98,14 @@ class Numbering:
             text += f"{TRACEPARENT}: {traceparent}\r\n"
         if received:
             text += f"{RECEIVED}: {received}\r\n"
+        if times:
+            text += f"{TIMES}: {times}\r\n"
+        if parent:
+            text += f"{PARENT}: {parent}\r\n"
+        if trail:
+            text += f"{TRAIL}: {trail}\r\n"
+        if link:
+            text += f"{LINK}: {link}\r\n"
         return (text + "\r\n").encode()
 
 

@@ -3,6 +3,7 @@
 The async shell in `penstock_runtime.service` decides when; a simulation may decide otherwise.
 """
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from penstock_runtime.errors import Halt, UnreadableHalt
 from penstock_runtime.log import Cursor, Delivered, LogReader, NumberedWriter
 from penstock_runtime.log.writer import Cause
 from penstock_runtime.snapshots import VERSION, Snapshot
+from penstock_runtime.tracing.lineage import Lineage
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +50,9 @@ class StageCore:
         self.name = name
         self.driver = driver
         self.writers = writers
+        self._lineage = Lineage()
+        for writer in writers.values():
+            writer.lineage = self._lineage
         self.decode: Callable[[Delivered], Message] = Delivered.decode
         """How messages are read; who has one as an object already may say so."""
         self.live = False
@@ -71,6 +76,7 @@ class StageCore:
         own = genesis
         if snapshot is not None:
             self.driver.restore(snapshot.state)
+            self._lineage.restore(snapshot.lineage)
             failpoints.hit("after_restore")
             cursors, own, made = snapshot.cursors, snapshot.own, snapshot.made
         for family in self.driver.families:
@@ -147,6 +153,7 @@ class StageCore:
                 break
             fed += 1
             self._observer.took(delivered)
+            taken_ns = time.time_ns()
             try:
                 message = self.decode(delivered)
             except UnreadableMessage as error:
@@ -155,16 +162,16 @@ class StageCore:
                     raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
                 self._observer.unreadable(delivered, error)
                 continue
+            self._lineage.took(message, delivered.block)
             try:
                 produced = driver.feed(message)
             except HaltError as error:
                 raise Halt(f"{self.name}: {delivered.subject} at {delivered.sequence}: {error}") from error
             if produced:
-                self._put(produced, delivered)
+                self._put(produced, Cause.of(delivered, taken_ns))
         return fed
 
-    def _put(self, produced: list[tuple[str, Message]], delivered: Delivered) -> None:
-        cause = Cause.of(delivered)
+    def _put(self, produced: list[tuple[str, Message]], cause: Cause) -> None:
         for producer, message in produced:
             ts = getattr(message, "ts", 0)
             writer = self.writers[producer]
@@ -190,6 +197,7 @@ class StageCore:
             cursors={family: reader.cursor() for family, reader in self._readers.items()},
             own=own.cursor(),
             made={producer: writer.made for producer, writer in self.writers.items()},
+            lineage=self._lineage.state(),
         )
 
     def covers(self, snapshot: Snapshot) -> bool:

@@ -13,6 +13,7 @@ import psutil
 
 from penstock_runtime.latency import LatencyHistogram
 from penstock_runtime.metrics.names import SECONDS_BOUNDS
+from penstock_runtime.metrics.outlets import OUTLETS
 from penstock_runtime.metrics.tally import Entry, Tally
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class Health:
 
     async def send(self, log: "Log") -> None:
         """Send one report."""
-        data = json.dumps(self.report(), default=str).encode()
+        report = self.report()
+        OUTLETS.give(report)
+        data = json.dumps(report, default=str).encode()
         await log.publish_core(health_subject(log.partition, self.service), data)
         if _file is not None and log.client.is_connected:
             _file.write_bytes(data)

@@ -12,6 +12,7 @@ import uvloop
 
 from penstock_runtime import failpoints, health, logs
 from penstock_runtime.errors import RuntimeFailure, SessionOver
+from penstock_runtime.metrics.outlets import OUTLETS
 from penstock_runtime.settings import ServiceSettings, load
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ async def _main(name: str, body: Body) -> int:
         logs.configure(name, settings.log_file)
         health.write_to(settings.health_file)
         failpoints.arm(name)
+        OUTLETS.open()
         stop = asyncio.Event()
         _install_stop(stop)
         _tame_collector()
@@ -52,6 +54,8 @@ async def _main(name: str, body: Body) -> int:
             return _stopped(name, cause)
         _log.exception("crashed")
         return 1
+    finally:
+        OUTLETS.close()
     return 0
 
 

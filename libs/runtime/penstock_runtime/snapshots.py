@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,6 +51,8 @@ class Snapshot:
     """Place in the service's own families: what lies before it is confirmed."""
     made: dict[str, int]
     """Number of the last output per producer."""
+    lineage: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
+    """Trace contexts of the orders that are under way."""
 
 
 class SnapshotStore:

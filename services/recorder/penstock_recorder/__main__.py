@@ -13,6 +13,7 @@ from penstock_runtime.store.pool import open_pool
 from penstock_recorder.config import RecorderConfig
 from penstock_recorder.database import Database
 from penstock_recorder.service import NAME, Recorder
+from penstock_recorder.tracer import tracer
 
 
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
@@ -33,7 +34,8 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
         key = CursorKey(session.session_id, NAME, session.partition)
         database = Database(pool, url, key, config.retry_interval_ms_max / 1000)
         with log.refusals():
-            await Recorder(log, database, config, Archiver(log, Archive(pool), age_max_s)).run(stop)
+            archiver = Archiver(log, Archive(pool), age_max_s)
+            await Recorder(log, database, config, archiver, tracer()).run(stop)
     finally:
         await log.close()
         pool.terminate()

@@ -6,6 +6,7 @@ process, the database, the connection) therefore happens again from that place, 
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,7 @@ from penstock_runtime.store.cursors import CursorMoved, StoredCursor
 from penstock_recorder.config import RecorderConfig
 from penstock_recorder.database import Database
 from penstock_recorder.rows import NOT_STORED, Projection
+from penstock_recorder.tracer import Tracer
 
 _log = structlog.get_logger(__name__)
 
@@ -38,12 +40,18 @@ class Recorder:
     """Projects one partition's log into the database, from where it stopped."""
 
     def __init__(
-        self, log: Log, database: Database, config: RecorderConfig, archiver: Archiver | None = None
+        self,
+        log: Log,
+        database: Database,
+        config: RecorderConfig,
+        archiver: Archiver | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._log = log
         self._config = config
         self._database = database
         self._archiver = archiver
+        self._tracer = tracer
         self._session = database.key.session
         self._committed: StoredCursor | None = None
         self._passed_over: frozenset[int] = frozenset()
@@ -81,6 +89,8 @@ class Recorder:
             for task in (working, stopped, *reports):
                 task.cancel()
             await asyncio.gather(working, stopped, *reports, return_exceptions=True)
+            if self._tracer is not None:
+                self._tracer.close()
         self.health.state = "stopped"
         await self.health.send(self._log)
 
@@ -106,6 +116,8 @@ class Recorder:
         self._projection = Projection(self._session, stored.mark if stored else 0)
         cursor = Cursor.from_json(stored.cursor) if stored else None
         reader = await self._log.reader(FAMILIES, cursor, passes_over=NOT_STORED)
+        if self._tracer is not None:
+            await self._tracer.begin(self._log, stored.sequence if stored else 0)
         self.health.state = "running"
         _log.info("recording", session=self._session, sequence=stored.sequence if stored else 0)
         try:
@@ -162,6 +174,8 @@ class Recorder:
             if kind == "session" and message.session_id != self._session:
                 raise SessionOver(f"the log's session is {message.session_id}, not {self._session}")
             self._projection.take(delivered.sequence, message)
+            if self._tracer is not None:
+                self._tracer.take(delivered, message)
         except UnreadableMessage as error:
             if family not in QUARANTINED and delivered.sequence not in self._passed_over:
                 raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
@@ -180,8 +194,11 @@ class Recorder:
         if before == cursor.sequence or not cursor.digest:  # nothing was read
             return
         after = StoredCursor(self._session, cursor.sequence, self._projection.mark, cursor.to_json())
+        began_ns = time.time_ns()
         await self._database.write(self._projection.drain(), before, after)
         self._committed = after
+        if self._tracer is not None:
+            self._tracer.committed(began_ns)
         await self._tell()
 
     async def _tell(self) -> None:
@@ -201,6 +218,8 @@ class Recorder:
         self.health.mark = committed.mark if committed else 0
         if self._archiver is not None and self._archiver.error:
             self.health.error = self._archiver.error
+        if self._tracer is not None:
+            self._tracer.tell(self.health.tally)
         self.health.view = {
             "sequence": committed.sequence if committed else 0,
             "rows": self._database.rows,

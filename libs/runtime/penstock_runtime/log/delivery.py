@@ -12,6 +12,7 @@ from penstock_contracts.headers import Origin
 from penstock_runtime.log.past import Raw
 
 _RECEIVED = re.compile(rb"\r\npenstock-received: (\d+)\r\n")
+_TIMES = re.compile(rb"\r\npenstock-times: (\d{1,19})-(\d{1,19})\r\n")
 _TRACEPARENT = re.compile(rb"\r\ntraceparent: ([0-9a-f-]{55})\r\n")
 
 
@@ -19,6 +20,12 @@ def received_in(block: bytes) -> int:
     """Wall time, ns, at which the datum that began a message's chain was published; 0 if unknown."""
     match = _RECEIVED.search(block)
     return int(match[1]) if match else 0
+
+
+def times_in(block: bytes) -> tuple[int, int]:
+    """Wall times, ns, when work on a message began and when it was made; zeros where it does not say."""
+    match = _TIMES.search(block)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def traceparent_in(block: bytes) -> str:

@@ -18,12 +18,13 @@ from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.headers import Origin
 from penstock_contracts.interval import Done
-from penstock_kernel import tracing
 from penstock_kernel.topology import PLACES
 
 from penstock_runtime import failpoints
 from penstock_runtime.errors import OutputDiffers
-from penstock_runtime.log.delivery import Delivered, traceparent_in
+from penstock_runtime.log.delivery import Delivered, times_in
+from penstock_runtime.tracing import lineage
+from penstock_runtime.tracing.lineage import Lineage
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +34,8 @@ GO_BACK_S = 0.5
 """How long confirmation may stand still before the writer goes back."""
 UNTRACED: frozenset[Family] = frozenset(("md", "feat"))
 """Families whose messages carry no trace context: it is derived where one leads to something."""
+TIMED: frozenset[tuple[Family, str]] = frozenset((("feat", "bar"), ("feat", "row")))
+"""What of them tells when it was made, for the trace of an order that it leads to."""
 FRAME_FROM = 8
 """So many outputs ready at once travel as one message."""
 FRAME_BYTES_MAX = 192 * 1024
@@ -62,11 +65,14 @@ class Cause:
     received_ns: int = 0
     block: bytes = b""
     """Its header block."""
+    subject: str = "-"
+    taken_ns: int = 0
+    """Wall time at which it was taken; 0: unknown."""
 
     @staticmethod
-    def of(delivered: Delivered) -> "Cause":
+    def of(delivered: Delivered, taken_ns: int = 0) -> "Cause":
         """The cause that a delivered message is."""
-        return Cause(delivered.origin, delivered.received_ns, delivered.block)
+        return Cause(delivered.origin, delivered.received_ns, delivered.block, delivered.subject, taken_ns)
 
 
 class Outlet(Protocol):
@@ -98,6 +104,8 @@ class NumberedWriter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
+        self.lineage = Lineage()
+        """Of the orders that this process has to do with: one for all writers of fused stages."""
         self._frame_from = frame_from
         self._clock = clock
         self._hold_s = hold_s
@@ -115,7 +123,8 @@ class NumberedWriter:
         """Number of the last output that the log holds."""
         self._sent = 0
         self._outbox: deque[Output] = deque()
-        self._found: dict[int, tuple[str, bytes]] = {}
+        self._found: dict[int, tuple[str, bytes, bytes]] = {}
+        """Subject, content and header block of what the log holds under numbers not made here yet."""
         self._frames: dict[int, bytes] = {}
         """Content of the frames that were sent and are not confirmed, by their last number."""
         self._numberings: dict[str, headers.Numbering] = {}
@@ -145,18 +154,23 @@ class NumberedWriter:
         )
         found = self._found.pop(self.made, None)
         if found is not None:
-            self._compare(self.made, subject, payload, *found)
-        if self.made <= self.confirmed:
-            return None
+            self._compare(self.made, subject, payload, *found[:2])
+        known = self.made <= self.confirmed
         traced = self.family not in UNTRACED and type(message) is not Done
-        traceparent = self._trace(cause) if traced else ""
+        # What the log holds already was made by an earlier process, and tells when.
+        made_ns = (times_in(found[2])[1] if found is not None else 0) if known else time.time_ns()
+        trace = self._trace(message, cause, made_ns) if traced else {}
+        if known:
+            return None
+        if (self.family, kind.kind) in TIMED:
+            trace = {"times": f"{cause.taken_ns}-{made_ns}"}
         numbering = self._numberings.get(kind.name)
         if numbering is None:
             numbering = self._numberings[kind.name] = headers.Numbering(
                 kind.name, self.producer, self.epoch, partition=self._log.partition, config=self._config
             )
         block = numbering.block(
-            self.made, ts, cause=str(cause.origin or ""), traceparent=traceparent, received=cause.received_ns
+            self.made, ts, cause=str(cause.origin or ""), received=cause.received_ns, **trace
         )
         output = Output(
             self.made, subject, block, payload, self._clock(),
@@ -182,7 +196,7 @@ class NumberedWriter:
             failpoints.hit("after_confirm")
             return
         if origin.index > self.made:
-            self._found[origin.index] = (delivered.subject, delivered.data)
+            self._found[origin.index] = (delivered.subject, delivered.data, delivered.block)
             return
         while self._outbox and self._outbox[0].index <= origin.index:
             output = self._outbox.popleft()
@@ -264,13 +278,19 @@ class NumberedWriter:
             output = self._outbox[0]
             await self._log.store_block(output.subject, output.block, output.payload)
 
-    def _trace(self, cause: Cause) -> str:
-        parent = traceparent_in(cause.block)
-        if not parent and cause.origin is not None:
-            parent = tracing.derived(self._session_id, cause.origin, headers.cause_in(cause.block))
-        if parent:
-            return tracing.child(parent, self.producer, self.epoch, self.made)
-        return tracing.root(self._session_id, self.producer, self.epoch, self.made)
+    def _trace(self, message: Message, cause: Cause, made_ns: int) -> dict[str, str]:
+        """The headers that say where an output belongs in its trace, and when it was made."""
+        origin = Origin(self.producer, self.epoch, self.made)
+        before = lineage.Cause(cause.origin, cause.block, cause.subject, cause.received_ns)
+        trace = self.lineage.trace(self._session_id, origin, message, before)
+        self.lineage.made(message, trace.traceparent, made_ns)
+        return {
+            "traceparent": trace.traceparent,
+            "parent": trace.parent,
+            "trail": trace.trail,
+            "link": trace.link,
+            "times": f"{trace.since_ns or cause.taken_ns or made_ns}-{made_ns}",
+        }
 
     def _compare(self, index: int, subject: str, payload: bytes, found_subject: str, found: bytes) -> None:
         if subject != found_subject or payload != found:

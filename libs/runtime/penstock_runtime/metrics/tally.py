@@ -53,6 +53,10 @@ class Tally:
         if take is not None:
             take(self, message, not known)
 
+    def tell(self, name: str, *labels: str, value: Decimal | float) -> None:
+        """Set what is measured, or counted elsewhere; labels in the order of the metric's."""
+        self._values[name, labels] = float(value)
+
     def entries(self) -> Iterator[Entry]:
         """Everything, as a report carries it."""
         for found in (self._counts, self._values):
@@ -63,7 +67,7 @@ class Tally:
             yield "penstock_account_sharpe_ratio", {}, ratio
 
     def _set(self, name: str, *labels: str, value: Decimal | float) -> None:
-        self._values[f"penstock_{name}", labels] = float(value)
+        self.tell(f"penstock_{name}", *labels, value=value)
 
     def _signal(self, message: Signal, new: bool) -> None:
         self.count("penstock_signals_total", message.strategy, by=new)

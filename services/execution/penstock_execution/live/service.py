@@ -188,6 +188,7 @@ class LiveExecution:
             self.guard.halts.answer(heard)
 
     def _approved(self, approval: OrderApproved, delivered: Delivered) -> None:
+        self._writer.lineage.took(approval, delivered.block)
         known = self.desk.orders.get(approval.client_order_id)
         if known is not None:
             if known.approval != approval:

@@ -21,7 +21,8 @@ def fill(number: int) -> Fill:
     return Fill(
         fill_id=f"f-{number}", order_id="o-1", order_ordinal=1, strategy="alpha",
         instrument="btc-usdt.binance", venue="paper", number=number, ts=1, ts_known=2, side=Side.BUY,
-        price=Decimal(10), quantity=Decimal(1), fee=Decimal(0), fee_currency="USDT", liquidity=Liquidity.TAKER, quantity_left=Decimal(0),
+        price=Decimal(10), quantity=Decimal(1), fee=Decimal(0), fee_currency="USDT",
+        liquidity=Liquidity.TAKER, quantity_left=Decimal(0),
     )  # fmt: skip
 
 
@@ -130,9 +131,7 @@ def test_prometheus_reads_the_exposition_histograms_included() -> None:
     health = Health("risk")
     for duration_us in (50.0, 700.0, 700.0, 20_000_000.0):
         health.turns.add(duration_us)
-    refusal = SignalRefused(
-        signal_id="s-1", strategy='a"b', instrument="x.y", ts=1, rule="order_notional_max"
-    )
+    refusal = SignalRefused(signal_id="s-1", strategy='a"b', instrument="x.y", ts=1, rule="notional_max")
     health.tally.made(refusal, known=False)
     families = {
         each.name: each for each in text_string_to_metric_families(text(samples(reported(health))).decode())
