@@ -29,6 +29,7 @@ from penstock.commands import (
     steer,
     strategy,
     sweep,
+    trace,
     updown,
     validate,
     verify,
@@ -79,6 +80,7 @@ app.command(rich_help_panel=OPERATE)(steer.cancel)
 app.command(rich_help_panel=LOOK)(control.status)
 app.command(rich_help_panel=LOOK)(sessions.logs)
 app.command(rich_help_panel=LOOK)(explain.explain)
+app.command(rich_help_panel=LOOK)(trace.trace)
 app.command(rich_help_panel=LOOK)(sql.sql)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
