@@ -6,6 +6,7 @@ from pathlib import Path
 import nats
 import nats.errors
 import nats.js.errors
+import psutil
 import pytest
 from penstock_runtime.embedded import EmbeddedNats
 from penstock_runtime.embedded.nats import nats_server_path
@@ -22,6 +23,17 @@ async def test_a_client_publishes_to_a_stream(tmp_path: Path) -> None:
         await jetstream.add_stream(name="FLOW", subjects=["flow.>"])
         assert (await jetstream.publish("flow.a", b"1")).seq == 1
         await client.close()
+
+
+async def test_its_memory_is_bounded_unless_the_environment_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    async with EmbeddedNats(tmp_path) as server:
+        assert psutil.Process(server.pid).environ()["GOMEMLIMIT"] == "160MiB"
+    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
+    async with EmbeddedNats(tmp_path) as server:
+        assert psutil.Process(server.pid).environ()["GOMEMLIMIT"] == "1GiB"
 
 
 async def test_it_listens_on_the_loopback_only(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,12 +57,14 @@ class Child:
         lock_descriptor: int,
         ownership: Ownership,
         leash_signal: signal.Signals | None,
+        environment: Mapping[str, str],
     ) -> Child:
         """Start a process that holds the lock, in a session of its own: Ctrl-C is for its parent alone."""
         with log_path.open("ab") as log:
             process = subprocess.Popen(
                 command,
                 cwd=log_path.parent,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -8,8 +8,9 @@ import secrets
 import shutil
 import signal
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import nats
@@ -57,6 +58,9 @@ class EmbeddedNats(EmbeddedServer):
     NAME = "nats-server"
     STOP_SIGNAL = signal.SIGTERM
     LEASH_SIGNAL = signal.SIGKILL
+    # Garbage is collected before the heap is larger than that. Without a limit the server grows by 2 to 4 MB
+    # in each minute of a session; its processor time is the same with one.
+    ENVIRONMENT: ClassVar[Mapping[str, str]] = {"GOMEMLIMIT": "160MiB"}
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -42,6 +42,8 @@ class EmbeddedServer(ABC):
     NAME: ClassVar[str]
     STOP_SIGNAL: ClassVar[signal.Signals]
     LEASH_SIGNAL: ClassVar[signal.Signals]
+    ENVIRONMENT: ClassVar[Mapping[str, str]] = {}
+    """What the server is told where our own environment does not say otherwise."""
 
     def __init__(self, directory: Path, *, port: int | None, detach: bool, start_timeout_s: float) -> None:
         self.directory = directory.resolve()
@@ -197,6 +199,7 @@ class EmbeddedServer(ABC):
             lock_descriptor=lock_descriptor,
             ownership=self._ownership,
             leash_signal=None if self._detach else self.LEASH_SIGNAL,
+            environment={**self.ENVIRONMENT, **os.environ},
         )
         try:
             await self._until_ready(child, self._url(self._ownership.secret(), port), log_offset)
