@@ -9,6 +9,7 @@ code  meaning
 69    a server or service cannot be reached or started, or failed too often in a row
 70    a service halted because going on would be wrong; positions may be open
 73    another session uses this data directory
+77    a server refuses the credentials, or what was done with them
 78    configuration: unknown key, wrong type, value out of bounds, unknown instrument or strategy
 130   interrupted twice: stopped at once, what was left open is printed
 ====  ===============================================================================================
@@ -18,6 +19,7 @@ CHECK_FAILED = 1
 UNAVAILABLE = 69
 HALTED = 70
 IN_USE = 73
+REFUSED = 77
 CONFIG = 78
 INTERRUPTED = 130
 
@@ -48,6 +50,12 @@ class ServiceHalted(CommandError):
     """A service said that going on would be wrong."""
 
     exit_code = HALTED
+
+
+class Refused(CommandError):
+    """A server refuses the credentials, or what was done with them."""
+
+    exit_code = REFUSED
 
 
 class DirectoryInUse(CommandError):

@@ -92,6 +92,10 @@ def down(
     """
     place = DataDir.at(data_dir)
     running = running_session(place)
+    if running.stack and not flatten:
+        raise CommandError(
+            f"session {running.session_id} runs in containers", hint="drain it with `docker compose down`"
+        )
     os.kill(running.pid, signal.SIGINT if flatten else signal.SIGTERM)
     deadline = None if flatten else time.monotonic() + DRAIN_TIMEOUT_S
     while (now := place.running()) is not None and now.pid == running.pid:

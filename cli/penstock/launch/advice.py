@@ -17,6 +17,7 @@ BY_KIND = {
         "A poison message"
     ),
     "Superseded": "another ingest writes to this log: make sure that only one launcher works on it",
+    "NotPermitted": "each service has credentials of its own: give it those back, or make them anew",
     "BadConfiguration": "put the session's config.json back as it was",
     "Unavailable": "see whether the named server runs and what its server.log says; then `penstock up`",
 }

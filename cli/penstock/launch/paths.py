@@ -43,6 +43,8 @@ class Running(BaseModel):
     services: tuple[str, ...] = ()
     """As their health reports name them."""
     detached: bool = False
+    stack: bool = False
+    """Its services run in containers that somebody else starts and stops."""
 
 
 class SessionRecord(BaseModel):

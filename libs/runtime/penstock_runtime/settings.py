@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from penstock_runtime.errors import BadConfiguration
 
 M = TypeVar("M", bound=BaseModel)
+UNDECIDING = frozenset({"api", "alerts", "recorder", "log"})
+"""Sections of the configuration that no output depends on."""
 
 
 class ServiceSettings(BaseSettings):
@@ -54,9 +56,9 @@ class ServiceSettings(BaseSettings):
         if not file or values.get("nats_url"):
             return values
         try:
-            return {**values, "nats_url": Path(file).read_text(encoding="utf-8").strip()}
-        except OSError as error:
-            raise ValueError(f"{file}: {error.strerror or error}") from error
+            return {**values, "nats_url": read_address(Path(file))}
+        except BadConfiguration as error:
+            raise ValueError(str(error)) from error
 
     @property
     def may_have_database(self) -> bool:
@@ -103,12 +105,20 @@ class ServiceSettings(BaseSettings):
             raise BadConfiguration(f"{where}: {first['msg']}") from error
 
 
+def read_address(file: Path) -> str:
+    """The address in a file. BadConfiguration when there is none."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadConfiguration(f"{file}: {error.strerror or error}") from error
+
+
 def config_hash(document: dict[str, Any]) -> str:
     """SHA-256 of what decides outputs, as canonical JSON, shortened to sixteen hex digits.
 
-    Where the api listens, how the recorder writes and how long the log is kept decide none.
+    Where the api listens, who is alerted, how the recorder writes and how long the log is kept decide none.
     """
-    deciding = {name: section for name, section in document.items() if name not in ("api", "recorder", "log")}
+    deciding = {name: section for name, section in document.items() if name not in UNDECIDING}
     text = json.dumps(deciding, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
