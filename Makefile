@@ -127,7 +127,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/.stamp-venv ## Renew the locks; LOCK_ARGS=--upgrade takes newer versions
 	$(COMPILE) --extra research --extra alerts pyproject.toml requirements.in --output-file requirements.lock
-	$(COMPILE) --group dev --extra research --extra alerts --constraint requirements.lock pyproject.toml requirements.in \
+	$(COMPILE) --group dev --extra research --extra alerts --extra cluster --constraint requirements.lock pyproject.toml requirements.in \
 	    --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock tools/bootstrap.in --output-file tools/bootstrap.lock
 	$(COMPILE) bench/peers/requirements.in --output-file bench/peers/requirements.lock
