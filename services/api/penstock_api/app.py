@@ -8,7 +8,7 @@ from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries import Queries
 from penstock_runtime.store.records import Records
 
-from penstock_api import problems
+from penstock_api import openapi, problems
 from penstock_api.access.browser import Cookies
 from penstock_api.access.gate import Gate, GateMiddleware
 from penstock_api.access.tokens import FILE, TokenFile
@@ -18,18 +18,39 @@ from penstock_api.context import Context
 from penstock_api.feed import Feed
 from penstock_api.giving import Given
 from penstock_api.headers import AnswerHeaders
-from penstock_api.routes import commands, health, money, orders, session, signals
+from penstock_api.routes import (
+    access,
+    commands,
+    health,
+    market,
+    money,
+    operation,
+    orders,
+    placing,
+    reports,
+    risk,
+    session,
+    signals,
+    strategies,
+)
 from penstock_api.services import Board
 from penstock_api.streaming import Hub
 from penstock_api.streaming import router as streaming
 
 ROUTERS = (
     health.router,
+    access.router,
     session.router,
+    market.router,
     money.router,
-    orders.router,
     signals.router,
+    orders.router,
+    placing.router,
+    strategies.router,
+    risk.router,
     commands.router,
+    operation.router,
+    reports.router,
     streaming,
 )
 
@@ -69,4 +90,5 @@ def create_app(
     app.add_middleware(AnswerHeaders)
     for router in ROUTERS:
         app.include_router(router)
+    openapi.install(app)
     return app

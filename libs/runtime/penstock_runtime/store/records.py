@@ -39,6 +39,18 @@ class QuarantineRow:
     raw: str
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """Features of an instrument, NaN while they warm up; `interval` is that of the bar, None of a row."""
+
+    ts: int
+    trigger: str
+    interval: int | None
+    set_version: str
+    names: list[str]
+    values: list[float]
+
+
 class Records(Queries):
     """Reads one database, as Queries do."""
 
@@ -77,6 +89,14 @@ class Records(Queries):
         return _page(
             await self._rows(QuarantineRow, sql, session, place.ts, place.sequence, limit + 1), limit
         )
+
+    async def features(self, session: str, instrument: str, limit: int = 1) -> list[FeatureRow]:
+        """The last rows of an instrument's features, newest first."""
+        sql = (
+            'SELECT ts, trigger, interval, set_version, names, "values" FROM features'
+            " WHERE instrument = $2 AND session = $1 ORDER BY ts DESC LIMIT $3"
+        )
+        return await self._rows(FeatureRow, sql, session, instrument, limit)
 
     async def order(self, session: str, order_id: str) -> OrderRow | None:
         """One order."""

@@ -14,11 +14,11 @@ gets its caller, or is turned away:
 import ipaddress
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock_api.access.browser import COOKIE, CSRF_HEADER, Cookies
@@ -118,7 +118,7 @@ class Gate:
             if signed is not None:
                 if changes and headers.get(CSRF_HEADER.decode(), "") != signed.csrf:
                     raise Problem(403, "the X-CSRF-Token header is missing, or not of this session")
-                return Caller(record.name, record.role, address, "cookie")
+                return Caller(record.name, record.role, address, "cookie", signed.csrf)
         if not asked and self._open:
             return Caller(LOCAL, Role.RISK_ADMIN, address, "open")
         return None
@@ -185,8 +185,4 @@ def _same_origin(origin: str, host: str) -> bool:
 
 
 def _cookie(lines: list[str]) -> str | None:
-    try:
-        found = SimpleCookie("; ".join(lines)).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None else None
+    return cookie_parser("; ".join(lines)).get(COOKIE)

@@ -41,6 +41,8 @@ class Caller:
     address: str
     """From where, an IP address."""
     via: Literal["open", "token", "cookie"]
+    csrf: str | None = None
+    """Of a browser's session: what it must give back with what changes something."""
 
 
 class Needs:

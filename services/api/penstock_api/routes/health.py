@@ -19,13 +19,14 @@ async def live() -> dict[str, str]:
 @router.get("/readyz")
 async def ready(request: Request) -> JSONResponse:
     """The log is read to its end, and the database answers; 503 with the reasons otherwise."""
-    reasons = await _reasons(context_of(request))
+    reasons = await reasons_of(context_of(request))
     if reasons:
         return problem(503, "; ".join(reasons), reasons=reasons)
     return JSONResponse({"status": "ready"})
 
 
-async def _reasons(context: Context) -> list[str]:
+async def reasons_of(context: Context) -> list[str]:
+    """Why the api cannot answer for the session; empty when it can."""
     reasons = []
     if not context.feed.connected:
         reasons.append("the log is not connected")

@@ -1,13 +1,16 @@
 """Orders and fills."""
 
 from fastapi import APIRouter, Request
+from penstock_runtime.store.explaining import Explanation, NotKnown, explain
 from penstock_runtime.store.queries import FillRow, OrderRow
 
 from penstock_api.access.roles import VIEWER
 from penstock_api.context import context_of
+from penstock_api.problems import Problem
 from penstock_api.routes.paging import ScopedPaging, items, session_of_request
+from penstock_api.routes.placing import OrderId
 from penstock_api.views.base import Items
-from penstock_api.views.orders import WorkingAnswer, working_of
+from penstock_api.views.orders import OrderAnswer, WorkingAnswer, working_of
 
 router = APIRouter(prefix="/api/v1", tags=["orders"], dependencies=[VIEWER])
 
@@ -25,6 +28,27 @@ async def orders(request: Request, paging: ScopedPaging) -> Items[OrderRow]:
 async def working(request: Request) -> Items[WorkingAnswer]:
     """The orders in which something can still happen, by the log: the oldest first."""
     return Items(items=working_of(context_of(request).feed.replica))
+
+
+@router.get("/orders/{order_id}")
+async def order(request: Request, order_id: OrderId) -> OrderAnswer:
+    """One order, and what happened to it."""
+    context = context_of(request)
+    session = session_of_request(context)
+    found = await context.records.order(session, order_id)
+    if found is None:
+        raise Problem(404, f"there is no order {order_id}")
+    return OrderAnswer(order=found, events=await context.queries.order_events(session, order_id))
+
+
+@router.get("/orders/{order_id}/explain")
+async def explanation(request: Request, order_id: OrderId) -> Explanation:
+    """Why an order was sent, everything known at that moment, and what became of it."""
+    context = context_of(request)
+    try:
+        return await explain(context.pool, order_id, session_of_request(context))
+    except NotKnown as error:
+        raise Problem(404, str(error)) from error
 
 
 @router.get("/fills")

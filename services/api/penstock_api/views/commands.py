@@ -1,10 +1,8 @@
 """What became of a command."""
 
-from decimal import Decimal
-
 from penstock_contracts.types import TradingState
 
-from penstock_api.views.base import View
+from penstock_api.views.base import Amount, View
 
 
 class CommandAnswer(View):
@@ -22,5 +20,5 @@ class CommandAnswer(View):
     order_id: str | None = None
     """The order that it made."""
     rule: str | None = None
-    limit: Decimal | None = None
-    value: Decimal | None = None
+    limit: Amount | None = None
+    value: Amount | None = None

@@ -1,9 +1,7 @@
 """Money: the account, strategies, balances, positions, prices."""
 
-from decimal import Decimal
-
 from penstock_api.replica import Replica
-from penstock_api.views.base import View, view_of
+from penstock_api.views.base import Amount, View, view_of
 
 
 class Money(View):
@@ -11,16 +9,16 @@ class Money(View):
 
     ts: int
     currency: str
-    equity: Decimal
-    pnl_realized: Decimal
-    pnl_unrealized: Decimal
-    fees: Decimal
-    gross_exposure: Decimal
-    net_exposure: Decimal
-    reserved: Decimal
+    equity: Amount
+    pnl_realized: Amount
+    pnl_unrealized: Amount
+    fees: Amount
+    gross_exposure: Amount
+    net_exposure: Amount
+    reserved: Amount
     """Worst-case notional that working orders could still add."""
-    equity_peak: Decimal
-    drawdown_max: Decimal
+    equity_peak: Amount
+    drawdown_max: Amount
     """Largest fall of equity from its peak so far."""
 
 
@@ -29,9 +27,9 @@ class PriceAnswer(View):
 
     instrument: str
     ts: int
-    last: Decimal
-    bid: Decimal | None
-    ask: Decimal | None
+    last: Amount
+    bid: Amount | None
+    ask: Amount | None
 
 
 class BalanceAnswer(View):
@@ -40,8 +38,8 @@ class BalanceAnswer(View):
     venue: str
     currency: str
     ts: int
-    total: Decimal
-    available: Decimal
+    total: Amount
+    available: Amount
 
 
 class PositionAnswer(View):
@@ -50,17 +48,17 @@ class PositionAnswer(View):
     strategy: str
     instrument: str
     ts: int
-    quantity: Decimal
+    quantity: Amount
     """Signed."""
-    average_price: Decimal | None
+    average_price: Amount | None
     """Null when flat."""
-    pnl_realized: Decimal
+    pnl_realized: Amount
     """In `currency`, the instrument's settlement currency, fees apart."""
-    fees: Decimal
+    fees: Amount
     currency: str
-    price: Decimal | None
+    price: Amount | None
     """What the position is marked at: the bid of a long one, the ask of a short one, else the last price."""
-    pnl_unrealized: Decimal | None
+    pnl_unrealized: Amount | None
     """In `currency`, at `price`; null where there is no price."""
 
 

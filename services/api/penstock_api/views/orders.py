@@ -1,9 +1,9 @@
 """Orders in which something can still happen."""
 
-from decimal import Decimal
+from penstock_runtime.store.queries import OrderEventRow, OrderRow
 
 from penstock_api.replica import Replica
-from penstock_api.views.base import View, view_of
+from penstock_api.views.base import Amount, View, view_of
 
 
 class WorkingAnswer(View):
@@ -15,14 +15,14 @@ class WorkingAnswer(View):
     ts: int
     side: str
     type: str
-    quantity: Decimal
-    limit_price: Decimal | None
-    stop_price: Decimal | None
+    quantity: Amount
+    limit_price: Amount | None
+    stop_price: Amount | None
     time_in_force: str
     reason: str
     """`signal`, `manual`, `modify`, or why risk itself sent it."""
     status: str
-    quantity_filled: Decimal
+    quantity_filled: Amount
 
 
 def working_of(replica: Replica) -> list[WorkingAnswer]:
@@ -31,3 +31,10 @@ def working_of(replica: Replica) -> list[WorkingAnswer]:
         view_of(WorkingAnswer, each.order, status=str(each.status), quantity_filled=each.quantity_filled)
         for each in replica.working.values()
     ]
+
+
+class OrderAnswer(View):
+    """An order, and what happened to it."""
+
+    order: OrderRow
+    events: list[OrderEventRow]
