@@ -82,7 +82,7 @@ class Hub:
         channels = CARRIES.get((family, kind))
         if channels is None:
             return
-        self.recent.take(message)
+        self.recent.take(sequence, message)
         self.ring.add(Event(sequence, family, kind, message, channels))
         self.ring_bell()
 

@@ -31,6 +31,8 @@ class OrderView:
     """An order and its steps so far."""
 
     order: OrderApproved
+    sequence: int = 0
+    """Log sequence of its approval."""
     status: str = "approved"
     quantity_filled: Decimal = Decimal(0)
     value_filled: Decimal = Decimal(0)
@@ -97,9 +99,11 @@ class Recent:
     fills: deque[Fill] = field(default_factory=lambda: deque(maxlen=KEPT))
     states: deque[TradingStateChanged] = field(default_factory=lambda: deque(maxlen=KEPT))
     equity: Equity = field(default_factory=Equity)
+    _sequence: int = 0
 
-    def take(self, message: Message) -> None:
+    def take(self, sequence: int, message: Message) -> None:
         """Take the next message of the log; others than those in the table below change nothing."""
+        self._sequence = sequence
         fold = _FOLDS.get(type(message))
         if fold is not None:
             fold(self, message)
@@ -109,7 +113,7 @@ class Recent:
         _bound(self.signals)
 
     def _approved(self, message: OrderApproved) -> None:
-        order = self.orders[message.order_id] = OrderView(message)
+        order = self.orders[message.order_id] = OrderView(message, self._sequence)
         order.step("approved", message.ts)
         _bound(self.orders)
         if message.signal_id in self.signals:

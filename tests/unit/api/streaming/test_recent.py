@@ -13,16 +13,18 @@ from support.messages import KEY, ORDER, SIGNAL, START, approved, fill, signal
 
 def test_an_order_tells_its_steps_and_its_signal_what_became_of_it() -> None:
     recent = Recent()
-    recent.take(signal())
-    recent.take(approved())
-    recent.take(example("ven", "submitted"))
-    recent.take(example("ven", "accepted"))
-    recent.take(fill(quantity=Decimal("0.2"), price=Decimal(46300), quantity_left=Decimal("0.3")))
-    recent.take(fill(fill_id="f-2", quantity=Decimal("0.3"), price=Decimal(46310), quantity_left=Decimal(0)))
+    recent.take(1, signal())
+    recent.take(1, approved())
+    recent.take(1, example("ven", "submitted"))
+    recent.take(1, example("ven", "accepted"))
+    recent.take(1, fill(quantity=Decimal("0.2"), price=Decimal(46300), quantity_left=Decimal("0.3")))
+    recent.take(
+        1, fill(fill_id="f-2", quantity=Decimal("0.3"), price=Decimal(46310), quantity_left=Decimal(0))
+    )
     order = recent.orders[ORDER]
     states = ["approved", "in_flight", "accepted", "partially_filled", "filled"]
     assert [state for state, _ in order.steps] == states
-    assert order.status == OrderState.FILLED
+    assert (order.status, order.sequence) == (OrderState.FILLED, 1)
     assert order.quantity_filled == Decimal("0.5")
     assert order.value_filled == Decimal("0.2") * 46300 + Decimal("0.3") * 46310
     assert order.ts_effect is not None
@@ -32,7 +34,7 @@ def test_an_order_tells_its_steps_and_its_signal_what_became_of_it() -> None:
 
 def test_a_refused_signal_keeps_rule_limit_and_value() -> None:
     recent = Recent()
-    recent.take(signal())
+    recent.take(1, signal())
     refusal = SignalRefused(
         signal_id=SIGNAL,
         strategy="cross",
@@ -42,7 +44,7 @@ def test_a_refused_signal_keeps_rule_limit_and_value() -> None:
         limit=Decimal(25_000),
         value=Decimal(31_000),
     )
-    recent.take(refusal)
+    recent.take(1, refusal)
     assert recent.signals[SIGNAL].outcome == "refused"
     assert recent.signals[SIGNAL].refusal == refusal
 
@@ -50,9 +52,9 @@ def test_a_refused_signal_keeps_rule_limit_and_value() -> None:
 def test_it_is_bounded() -> None:
     recent = Recent()
     for number in range(KEPT + 50):
-        recent.take(signal(signal_id=f"s-{number}"))
-        recent.take(approved(order_id=f"o-{number}", signal_id=f"s-{number}"))
-        recent.take(fill(fill_id=f"f-{number}", order_id=f"o-{number}"))
+        recent.take(1, signal(signal_id=f"s-{number}"))
+        recent.take(1, approved(order_id=f"o-{number}", signal_id=f"s-{number}"))
+        recent.take(1, fill(fill_id=f"f-{number}", order_id=f"o-{number}"))
     assert len(recent.signals) == len(recent.orders) == len(recent.fills) == KEPT
     assert next(iter(recent.orders)) == "o-50"
     last = f"o-{KEPT + 49}"
@@ -66,7 +68,7 @@ def test_it_is_bounded() -> None:
             from_state=OrderState.ACCEPTED,
             to_state=OrderState.REPLACE_PENDING,
         )
-        recent.take(changed)
+        recent.take(1, changed)
     assert len(recent.orders[last].steps) == STEPS_MAX
     assert recent.orders[last].steps[-1][1] == START + 2 * STEPS_MAX - 1
 
@@ -74,7 +76,7 @@ def test_it_is_bounded() -> None:
 def test_what_is_about_an_order_that_is_forgotten_changes_nothing() -> None:
     recent = Recent()
     for each in ("submitted", "accepted", "event"):
-        recent.take(example("ven", each))
+        recent.take(1, example("ven", each))
     assert not recent.orders
 
 

@@ -28,8 +28,16 @@ export function exact(value, { signed = false } = {}) {
   const given = String(value);
   const digits = /e/i.test(given) ? 8 : (given.split(".")[1] ?? "").length;
   const number = Number(value);
-  return (signed && number > 0 ? "+" : "") + grouped(number, Math.min(digits, 12));
+  return (signed && number > 0 ? "+" : "") + grouped(number, Math.min(digits, 8));
 }
+
+// A price with the decimals of its market, of which `sample` is a price; a fill may lie between two ticks.
+export function price(value, sample) {
+  if (!known(value)) return DASH;
+  return known(sample) ? grouped(Number(value), (String(sample).split(".")[1] ?? "").length) : exact(value);
+}
+
+export const fee = (value) => (known(value) ? grouped(Number(value), 2, Math.abs(Number(value)) < 0.01 ? 8 : 4) : DASH);
 
 export const average = (value) => (known(value) ? grouped(Number(value), 2, Math.abs(Number(value)) < 10 ? 6 : 2) : DASH);
 export const count = (value) => (known(value) ? grouped(Number(value), 0) : DASH);
@@ -65,6 +73,7 @@ export function duration(milliseconds) {
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${grouped(seconds, 1)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${pad(Math.floor(seconds % 60))} s`;
+  if (seconds >= 172800) return `${grouped(seconds / 86400, 1)} days`;
   return `${Math.floor(seconds / 3600)} h ${pad(Math.floor((seconds % 3600) / 60))} min`;
 }
 

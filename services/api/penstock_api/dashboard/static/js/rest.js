@@ -25,13 +25,13 @@ export async function post(path, body, method = "POST") {
 
 export async function signIn(token) {
   const found = await post("/login", { token });
-  csrf = found?.csrf_token ?? found?.csrf ?? null;
+  csrf = found?.csrf_token ?? null;
   return found;
 }
 
 export async function whoAmI() {
   const found = await get("/me");
-  csrf = found?.csrf_token ?? found?.csrf ?? csrf;
+  csrf = found?.csrf_token ?? csrf;
   return found;
 }
 

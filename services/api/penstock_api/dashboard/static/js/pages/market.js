@@ -49,7 +49,7 @@ export function mount(root, { store, chosen, choose }) {
     asked = performance.now();
     loaded = wanted;
     try {
-      const found = await get(`/instruments/${encodeURIComponent(key)}/bars`, { interval: INTERVALS.find((each) => each[1] === seconds)[0], limit: 500 });
+      const found = await get(`/market/${encodeURIComponent(key)}/bars`, { interval_s: seconds, limit: 500 });
       if (wanted !== `${key} ${seconds}`) return;
       bars = shaped(found.items);
       says.hidden = true;
@@ -77,8 +77,17 @@ export function mount(root, { store, chosen, choose }) {
   const barOf = (ns) => Math.floor(Number(ns) / 1e9 / seconds) * seconds;
 
   function place() {
-    const began = bars[0]?.time ?? Infinity;
-    chart.mark(store.fills.filter((fill) => fill.instrument === key && barOf(fill.ts) >= began).map((fill) => ({ time: barOf(fill.ts), side: fill.side, text: exact(fill.quantity) })));
+    // What was bought, and what was sold, in a bar: one arrow each.
+    const began = bars[0]?.time ?? Infinity, sums = new Map();
+    for (const fill of store.fills) {
+      const time = barOf(fill.ts);
+      if (fill.instrument !== key || time < began) continue;
+      const sum = sums.get(`${time} ${fill.side}`) ?? { time, side: fill.side, quantity: 0, digits: 0 };
+      sum.quantity += Number(fill.quantity);
+      sum.digits = Math.max(sum.digits, (fill.quantity.split(".")[1] ?? "").length);
+      sums.set(`${time} ${fill.side}`, sum);
+    }
+    chart.mark([...sums.values()].map((sum) => ({ ...sum, text: fixed(sum.quantity, Math.min(sum.digits, 8)) })));
   }
 
   function update() {

@@ -1,7 +1,7 @@
 // Orders and fills, as they happen and back in time; each order opens its story.
 
 import { card, h, text } from "../dom.js";
-import { average, clock, exact, words } from "../format.js";
+import { average, clock, exact, fee, price, words } from "../format.js";
 import { ask } from "../parts/dialogs.js";
 import { averagePrice, openOrder } from "../parts/story.js";
 import { Table } from "../parts/table.js";
@@ -39,7 +39,7 @@ export function mount(root, { store, can }) {
     { title: "Limit", number: true, value: (each) => exact(each.order.limit_price ?? each.order.stop_price) },
     { title: "Average", number: true, value: (each) => average(averagePrice(each)) },
     { title: "Status", value: (each) => words(each.status), badge: (each) => tones(each.status) },
-    { title: "Why", value: (each) => each.reason || words(each.order.reason) },
+    { title: "Why", wrap: true, value: (each) => each.reason || words(each.order.reason) },
     { title: "Action", cell: (cell, each) => {
       let button = cell.firstChild;
       if (!button) cell.append((button = h("button.plain", { type: "button" }, "Cancel")));
@@ -55,8 +55,8 @@ export function mount(root, { store, can }) {
     { title: "Instrument", value: (each) => each.instrument },
     { title: "Strategy", value: (each) => each.strategy },
     { title: "Quantity", number: true, value: (each) => exact(each.quantity) },
-    { title: "Price", number: true, value: (each) => exact(each.price) },
-    { title: "Fee", number: true, value: (each) => `${exact(each.fee)} ${each.fee_currency}` },
+    { title: "Price", number: true, value: (each) => price(each.price, store.market.get(each.instrument)?.last) },
+    { title: "Fee", number: true, value: (each) => `${fee(each.fee)} ${each.fee_currency}` },
     { title: "Liquidity", value: (each) => each.liquidity },
     { title: "Venue", value: (each) => each.venue },
   ], { empty: "No fill that meets the filter.", key: (each) => each.fill_id, tall: true });
@@ -69,7 +69,7 @@ export function mount(root, { store, can }) {
   async function open(each) {
     const id = each.order.order_id;
     const known = store.orders.get(id);
-    let signal = store.signals.get(each.order.signal_id) ?? null;
+    const signal = store.signals.get(each.order.signal_id) ?? null;
     let order = known ?? each;
     let its = store.fills.filter((fill) => fill.order_id === id);
     if (!known) {
@@ -77,8 +77,7 @@ export function mount(root, { store, can }) {
         const found = await get(`/orders/${encodeURIComponent(id)}`);
         const steps = (found.events ?? []).map((event) => [event.to_state, event.ts]);
         order = { ...each, order: { ...each.order, ...(found.order ?? {}) }, steps: steps.length ? steps : each.steps };
-        its = found.fills ?? older.fills.filter((fill) => fill.order_id === id);
-        if (found.signal) signal = { signal: found.signal };
+        its = older.fills.filter((fill) => fill.order_id === id);
       } catch {
         its = older.fills.filter((fill) => fill.order_id === id);
       }

@@ -1,7 +1,7 @@
 // The page to look at all day: is it trading, what is at stake, why the last position, what was refused, how to stop.
 
 import { card, classes, h, replace, text } from "../dom.js";
-import { average, clock, count, exact, money, moment, percent, tone, words } from "../format.js";
+import { average, clock, count, exact, money, moment, percent, price, tone, words } from "../format.js";
 import { EquityChart } from "../parts/chart.js";
 import { evidence, factsList, openOrder, sentence } from "../parts/story.js";
 import { Table } from "../parts/table.js";
@@ -31,7 +31,7 @@ export function mount(root, { store, act }) {
     { title: "Side", value: (each) => each.side, tone: (each) => (each.side === "buy" ? "up" : "down") },
     { title: "Instrument", value: (each) => each.instrument },
     { title: "Quantity", number: true, value: (each) => exact(each.quantity) },
-    { title: "Price", number: true, value: (each) => exact(each.price) },
+    { title: "Price", number: true, value: (each) => price(each.price, store.market.get(each.instrument)?.last) },
     { title: "Strategy", wide: true, value: (each) => each.strategy },
   ], { key: (each) => each.fill_id });
   root.append(

@@ -1,7 +1,7 @@
 // Every limit as a bar, used of allowed; what was refused, with the rule and the value that broke it.
 
 import { card, classes, h, text } from "../dom.js";
-import { clock, count, exact, money, percent, words } from "../format.js";
+import { clock, count, duration, exact, fixed, money, percent, words } from "../format.js";
 import { Table } from "../parts/table.js";
 import { get } from "../rest.js";
 
@@ -33,18 +33,26 @@ export function mount(root, { store }) {
   const settings = new Table("Settings", [
     { title: "Setting", value: (each) => words(each.name) },
     { title: "Value", value: (each) => each.value },
+    { title: "Since the start", value: (each) => (each.changed ? "changed" : "as begun"), badge: (each) => (each.changed ? "fair" : "") },
   ], { empty: "Not told.", key: (each) => each.name, tall: true });
   root.append(h("div.head", {}, h("h1", {}, "Risk"), state),
     h("div.stack", {}, card("Limits: used of allowed", null, says, meters), card("Refusals", null, refusals.element), card("Halts, reductions, stops", null, changes.element), card("Other settings of risk", null, settings.element)));
   const rows = new Map();
-  let risk = null, asked = 0;
+  let risk = null, asked = 0, told = 0;
 
   async function load() {
     if (performance.now() - asked < 1000) return;
     asked = performance.now();
     try {
       risk = await get("/risk");
-      says.hidden = true;
+      const old = risk.limits_age_s === null || risk.limits_age_s > 5;
+      says.hidden = risk.limits.length > 0 && !old;
+      text(says, risk.limits_age_s === null ? "Risk has not reported its limits yet." : old ? `Risk has not reported for ${Math.round(risk.limits_age_s)} s: this is old.` : "Risk reports no limit in use.");
+      if (performance.now() - told > 5000 || !told) {
+        told = performance.now();
+        const found = await get("/risk/settings");
+        settings.update(Object.entries(found.settings).map(([name, value]) => ({ name, value: typeof value === "object" ? JSON.stringify(value) : String(value), changed: name in found.changed })));
+      }
     } catch (problem) {
       says.hidden = false;
       text(says, `The limits cannot be had: ${problem.message}`);
@@ -52,31 +60,32 @@ export function mount(root, { store }) {
   }
 
   function meter(limit) {
-    const part = { name: h("div"), fill: h("div.fill"), used: h("div.number"), share: h("div.share") };
+    const part = { name: h("div"), of: h("div.quiet.small"), fill: h("div.fill"), used: h("div.number"), share: h("div.share") };
     part.track = h("div.track", { role: "meter", "aria-valuemin": "0", "aria-valuemax": "100" }, part.fill);
-    part.element = h("div.meter", {}, part.name, part.track, part.used, part.share);
+    part.element = h("div.meter", {}, h("div", {}, part.name, part.of), part.track, part.used, part.share);
     meters.append(part.element);
     rows.set(limit.id, part);
     return part;
   }
 
   function draw() {
-    const limits = shaped(risk);
+    const limits = shaped(risk, store.money?.currency ?? "");
     for (const limit of limits) {
       const part = rows.get(limit.id) ?? meter(limit);
       const share = limit.allowed > 0 ? Math.max(0, limit.used / limit.allowed) : 0;
       classes(part.element, `meter ${share >= 0.9 ? "bad" : share >= 0.7 ? "fair" : ""}`.trim());
       text(part.name, limit.name);
+      text(part.of, limit.of);
       text(part.used, limit.says);
       text(part.share, percent(share, 0));
       part.fill.style.width = `${Math.min(100, share * 100)}%`;
       part.track.setAttribute("aria-valuenow", String(Math.round(Math.min(1, share) * 100)));
-      part.track.setAttribute("aria-label", limit.name);
+      part.track.setAttribute("aria-label", `${limit.name}, ${limit.of}`);
+      if (meters.children[limits.indexOf(limit)] !== part.element) meters.insertBefore(part.element, meters.children[limits.indexOf(limit)] ?? null);
       part.track.setAttribute("aria-valuetext", limit.says);
     }
     const wanted = new Set(limits.map((each) => each.id));
     for (const [id, part] of rows) if (!wanted.has(id)) { part.element.remove(); rows.delete(id); }
-    settings.update(Object.entries(risk.settings ?? {}).map(([name, value]) => ({ name, value: typeof value === "object" ? JSON.stringify(value) : String(value) })));
   }
 
   function update() {
@@ -90,13 +99,14 @@ export function mount(root, { store }) {
   return { update, destroy() {} };
 }
 
-// The limits with their use, as bars.
-function shaped(risk) {
-  const currency = risk.currency ?? "";
-  return (risk.limits ?? []).map((each, index) => {
-    const used = Number(each.used ?? each.value ?? 0), allowed = Number(each.limit ?? each.allowed ?? 0);
-    const shown = (value) => (each.unit === "fraction" ? percent(value, 1) : each.unit === "count" ? count(value) : each.unit && each.unit !== "money" ? `${exact(value)} ${each.unit}` : money(value, currency));
-    const of = [each.strategy, each.instrument].filter(Boolean).join(" · ");
-    return { id: `${each.rule ?? each.name} ${of} ${index}`, name: `${words(each.rule ?? each.name)}${of ? ` · ${of}` : ""}`, used, allowed, says: `${shown(used)} of ${shown(allowed)}` };
-  });
+// The limits with their use, the fullest first.
+const PLAIN = { leverage: (value) => `${fixed(value, 2)} x`, consecutive_losses: count, trades: count, orders_per_second: count, orders_per_minute: count, position_quantity: exact, duration: (value) => duration(value * 1000) };
+
+function shaped(risk, currency) {
+  return risk.limits.map((each) => {
+    const used = Number(each.value), allowed = Number(each.limit);
+    const shown = PLAIN[each.rule] ?? ((value) => money(value, currency));
+    const of = each.scope === "account" ? "account" : each.scope.replace(" ", " · ");
+    return { id: `${each.rule} ${each.scope}`, name: words(each.rule), of, used, allowed, says: `${shown(used)} of ${shown(allowed)}` };
+  }).sort((a, b) => b.used / b.allowed - a.used / a.allowed || a.id.localeCompare(b.id));
 }

@@ -1,7 +1,7 @@
 // The sessions and backtests so far, with their reports.
 
 import { card, h, replace, text } from "../dom.js";
-import { duration, fixed, moment, percent, words } from "../format.js";
+import { duration, moment, words } from "../format.js";
 import { dialog } from "../parts/dialogs.js";
 import { Table } from "../parts/table.js";
 import { get } from "../rest.js";
@@ -21,15 +21,15 @@ export function mount(root, { store }) {
     { title: "Code", wide: true, value: (each) => (each.code_hash ?? "").slice(0, 10) },
   ], { empty: "No session is stored yet.", key: (each) => each.session_id, open: (each) => open(each.session_id) });
   const reports = new Table("Reports, newest first", [
-    { title: "Report", value: (each) => each.id },
-    { title: "Kind", value: (each) => each.kind },
-    { title: "Strategies", wide: true, value: (each) => each.strategies },
-    { title: "Return", number: true, value: (each) => percent(each.return) },
-    { title: "Sharpe", number: true, value: (each) => fixed(each.sharpe) },
-    { title: "Drawdown", number: true, value: (each) => percent(each.drawdown) },
-    { title: "Trades", number: true, value: (each) => fixed(each.trades, 0) },
-    { title: "Ended by", value: (each) => words(each.stop_reason) },
-  ], { empty: "No report yet: a session and a backtest write one when they end.", key: (each) => each.id, open: (each) => open(each.id) });
+    { title: "Report", value: (each) => each.name },
+    { title: "Kind", value: (each) => each.kind, badge: (each) => (each.kind === "backtest" ? "info" : "") },
+    { title: "Made", value: (each) => moment(each.created_at) },
+    { title: "Source", value: (each) => each.source || "–" },
+    { title: "Strategies", wide: true, value: (each) => each.strategies.join(", ") || "–" },
+    { title: "Status", value: (each) => words(each.status), badge: (each) => ({ running: "good", failed: "bad" })[each.status] ?? "" },
+    { title: "Ended by", value: (each) => words(each.stop_reason || "–") },
+    { title: "Report", value: (each) => (each.written ? "written" : "not yet") },
+  ], { empty: "No report yet: a session and a backtest write one when they end.", key: (each) => `${each.kind} ${each.name}`, open: (each) => open(each.name) });
   root.append(h("div.head", {}, h("h1", {}, "Sessions and backtests"), says), h("div.stack", {}, card("Sessions", null, sessions.element), card("Reports", null, reports.element)));
   let found = [], files = [], asked = -Infinity;
 
@@ -40,11 +40,10 @@ export function mount(root, { store }) {
       found = (await get("/sessions", { limit: 100 })).items.map((each) => ({ ...each, session_id: each.session_id ?? each.session }));
       text(says, "");
     } catch (problem) {
-      if (problem.status !== 404) text(says, problem.message);
-      found = store.session ? [store.session] : [];
+      text(says, problem.message);
     }
     try {
-      files = (await get("/reports", { limit: 100 })).items.map(row);
+      files = (await get("/reports")).items;
     } catch {
       files = [];
     }
@@ -66,16 +65,6 @@ export function mount(root, { store }) {
     reports.update(files);
   }
   return { update, destroy() {} };
-}
-
-function row(each) {
-  const figures = each.figures ?? each.statistics ?? each;
-  return {
-    id: each.session_id ?? each.id ?? each.name, kind: each.kind ?? each.mode ?? "–",
-    strategies: Array.isArray(each.strategies) ? each.strategies.join(", ") : "–", stop_reason: each.stop_reason,
-    return: figures.return ?? figures.total_return ?? figures.return_total, sharpe: figures.sharpe, drawdown: figures.drawdown_fraction_max ?? figures.max_drawdown ?? figures.drawdown_max_fraction,
-    trades: figures.trades,
-  };
 }
 
 // A report as it was written: plain values first, each nested part under its name.

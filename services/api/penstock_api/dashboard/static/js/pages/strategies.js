@@ -1,7 +1,7 @@
 // Each strategy: whether it trades, what it earned, its signals and what became of them, its parameters.
 
 import { attribute, classes, h, replace, text } from "../dom.js";
-import { clock, count, exact, money, tone, words } from "../format.js";
+import { clock, count, duration, exact, money, percent, tone, words } from "../format.js";
 import { ask } from "../parts/dialogs.js";
 import { factsList, whySignal } from "../parts/story.js";
 import { get } from "../rest.js";
@@ -61,11 +61,11 @@ export function mount(root, { store, can }) {
   function draw(part, name, about) {
     const mine = [...store.signals.values()].filter((each) => each.signal.strategy === name);
     const error = store.notes.filter((each) => each.strategy === name && each.level === "error").at(-1);
-    const on = about ? about.on ?? about.state !== "off" : !error;
-    const failed = about ? Boolean(about.error ?? about.failed) : Boolean(error);
+    const on = about ? about.on : !error;
+    const failed = about ? Boolean(about.failed) : Boolean(error);
     classes(part.badge, `badge ${failed ? "bad" : on ? "good" : ""}`.trim());
     text(part.badge, failed ? "stopped by an error" : on ? "on" : "off");
-    text(part.mode, about?.mode ?? "paper");
+    text(part.mode, about?.mode === "shadow" ? "shadow: a virtual ledger only" : "trades");
     text(part.toggle, on && !failed ? "Switch off" : "Switch on");
     attribute(part.toggle, "aria-label", `${on && !failed ? "Switch off" : "Switch on"} ${name}`);
     part.toggle.disabled = !can("operator");
@@ -78,19 +78,22 @@ export function mount(root, { store, can }) {
     const pnl = sum("pnl_realized") + sum("pnl_unrealized") - sum("fees");
     const outcomes = Object.entries(mine.reduce((all, each) => ({ ...all, [each.outcome ?? "open"]: (all[each.outcome ?? "open"] ?? 0) + 1 }), {})).map(([outcome, many]) => `${count(many)} ${words(outcome)}`).join(", ");
     const held = rows.filter((each) => Number(each.quantity)).map((each) => `${exact(each.quantity, { signed: true })} ${each.instrument}`).join(", ") || "flat";
-    once(part, "figures", JSON.stringify([pnl, outcomes, held]), () => replace(part.figures, factsList([
+    once(part, "figures", JSON.stringify([pnl, outcomes, held, about]), () => replace(part.figures, factsList([
       ["PnL after fees", h("span", { class: tone(pnl) }, money(pnl, currency, { signed: true }), ` ${currency}`)],
       ["Realised", `${money(sum("pnl_realized"), currency, { signed: true })}, fees ${money(sum("fees"), currency)}`],
       ["Unrealised", money(sum("pnl_unrealized"), currency, { signed: true })],
       ["Position", held],
       ["Last signals", outcomes || "none yet"],
-      ["Type", about?.type ?? about?.kind ?? null],
+      ["Code", about?.source ?? null],
+      ["Sees", about?.instruments?.length ? `${about.instruments.join(", ")} in bars of ${duration(about.interval / 1e6)}` : null],
+      ["Capital", about ? percent(about.capital_fraction, 0) : null],
+      ["Error", about?.failed || null],
     ])));
     const last = mine.at(-1);
-    text(part.last, last ? `${clock(last.signal.ts)} ${last.signal.instrument}: ${whySignal(last.signal)}. ${last.refusal ? `Refused by ${words(last.refusal.rule)}.` : words(last.outcome ?? "open")}` : "It has not decided anything yet.");
+    text(part.last, last ? `${clock(last.signal.ts)} ${last.signal.instrument}: ${whySignal(last.signal)}. ${last.refusal ? `Refused by ${words(last.refusal.rule)}.` : `It was ${words(last.outcome ?? "not answered yet")}.`}` : "It has not decided anything yet.");
     const notes = store.notes.filter((each) => each.strategy === name).slice(-3).reverse();
     once(part, "notes", notes.map((each) => each.ts).join(), () => replace(part.notes, notes.map((each) => h("li", {}, h("time", {}, clock(each.ts)), h("span.badge", { class: { error: "bad", warning: "fair" }[each.level] ?? "" }, each.level), h("span.text", {}, each.text)))));
-    const parameters = about?.parameters ?? about?.params ?? null;
+    const parameters = about ? { ...about.parameters, ...about.guardrails } : null;
     once(part, "parameters", JSON.stringify(parameters), () => replace(part.parameters, parameters ? factsList(Object.entries(parameters).map(([key, value]) => [words(key), typeof value === "object" ? JSON.stringify(value) : String(value)])) : h("p.quiet", {}, "Not told.")));
   }
 

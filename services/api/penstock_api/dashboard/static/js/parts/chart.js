@@ -26,7 +26,15 @@ class Base {
   constructor(label, size = "") {
     this.element = h("div", { class: `chart ${size}`.trim(), role: "img", "aria-label": label });
     this.chart = lib.createChart(this.element, options());
+    this.followed = true; // until somebody moves it
+    for (const each of ["wheel", "pointerdown"]) this.element.addEventListener(each, () => { this.followed = false; }, { passive: true });
+    this.element.addEventListener("dblclick", () => { this.followed = true; });
+    new ResizeObserver(() => this.follow()).observe(this.element);
     charts.add(this);
+  }
+
+  follow() {
+    if (this.followed) this.chart.timeScale().fitContent();
   }
 
   say(label) {
@@ -58,8 +66,8 @@ function seconds(points, value) {
 export class EquityChart extends Base {
   constructor() {
     super("Equity over time, and its fall from the peak");
-    this.equity = this.chart.addSeries(lib.AreaSeries, { lineWidth: 2, priceLineVisible: false, priceFormat: { type: "custom", minMove: 0.01, formatter: short } });
-    this.fall = this.chart.addSeries(lib.AreaSeries, { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "custom", minMove: 0.01, formatter: short } }, 1);
+    this.equity = this.chart.addSeries(lib.AreaSeries, { lineWidth: 2, priceLineVisible: false, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => this.#short(value) } });
+    this.fall = this.chart.addSeries(lib.AreaSeries, { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => this.#short(value) } }, 1);
     const panes = this.chart.panes();
     panes[0].setStretchFactor(3);
     panes[1].setStretchFactor(1);
@@ -76,16 +84,17 @@ export class EquityChart extends Base {
   update(points) {
     const key = `${points.length} ${points.at(-1)?.[0]}`;
     if (key === this.drawn) return;
-    const first = this.drawn === "";
     this.drawn = key;
+    const values = points.map((point) => point[1]);
+    const spread = Math.max(...values) - Math.min(...values);
+    this.digits = spread > 500 ? 0 : spread > 5 ? 1 : 2;
     this.equity.setData(seconds(points, (point) => point[1]));
     this.fall.setData(seconds(points, (point) => -point[2]));
-    if (first || this.#following()) this.chart.timeScale().fitContent();
+    this.follow();
   }
 
-  #following() {
-    const range = this.chart.timeScale().getVisibleLogicalRange();
-    return !range || range.from <= 1;
+  #short(value) {
+    return value.toLocaleString("en-US", { minimumFractionDigits: this.digits ?? 2, maximumFractionDigits: this.digits ?? 2 });
   }
 }
 
@@ -112,8 +121,13 @@ export class CandleChart extends Base {
     this.candles.setData(bars);
     this.volume.setData(bars.filter((bar) => bar.volume !== undefined).map(({ time, volume }) => ({ time, value: volume })));
     this.last = bars.at(-1) ?? null;
-    this.chart.timeScale().fitContent();
-    if (bars.length > 160) this.chart.timeScale().setVisibleLogicalRange({ from: bars.length - 150, to: bars.length + 3 });
+    this.bars = bars.length;
+    this.follow();
+  }
+
+  follow() {
+    const many = this.bars ?? 0;
+    if (this.followed) this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(many - 150, Math.min(0, many - 40)), to: many + 3 });
   }
 
   // What has traded since the last bar: shown as a bar that grows, until the real one comes.
@@ -147,9 +161,4 @@ export class CandleChart extends Base {
       }
     }
   }
-}
-
-function short(value) {
-  const size = Math.abs(value);
-  return value.toLocaleString("en-US", { maximumFractionDigits: size >= 1000 ? 0 : 2 });
 }

@@ -1,7 +1,8 @@
 // Why an order was sent, and where its time went: from the tick that the signal was decided on to the fill.
 
-import { h } from "../dom.js";
-import { average, clock, duration, exact, fixed, moment, ms, percent, words } from "../format.js";
+import { h, replace } from "../dom.js";
+import { average, clock, duration, exact, fee, fixed, moment, ms, percent, words } from "../format.js";
+import { get } from "../rest.js";
 import { dialog } from "./dialogs.js";
 
 export function sentence(order, signal) {
@@ -60,13 +61,25 @@ export function lanes(order, signal) {
 
 export function waterfall(found) {
   const begin = found[0]?.from ?? 0;
-  const whole = Math.max(1, (found.at(-1)?.to ?? begin) - begin);
+  const whole = Math.max(1, ...found.map((lane) => lane.to - begin));
   return h("div.water", { role: "list", "aria-label": "Where the order's time went" }, found.map((lane) => {
     const bar = h("div", { class: `span ${lane.kind}`.trim() });
     bar.style.left = `${((lane.from - begin) / whole) * 100}%`;
     bar.style.width = `${((lane.to - lane.from) / whole) * 100}%`;
     return h("div", { role: "listitem", class: "contents" }, h("div", {}, lane.name), h("div.lane", {}, bar), h("div.time", {}, `+${duration(ms(lane.to - begin))}`));
   }));
+}
+
+// The same by the wall clock: what each service took, read from the log's own trace.
+async function wall(id, place) {
+  try {
+    const { trace_id: trace, spans } = await get(`/orders/${encodeURIComponent(id)}/trace`);
+    const steps = spans.map((each) => ({ name: `${each.service}: ${words(each.name)}`, from: each.start_ns, to: each.end_ns, kind: each.name.includes("fill") ? "done" : "" }));
+    steps.sort((a, b) => a.from - b.from);
+    replace(place, h("h3", {}, "What each service took, by the wall clock"), waterfall(steps), h("p.quiet.small", {}, "Trace ", h("code", {}, trace)));
+  } catch (problem) {
+    replace(place, h("p.quiet.small", {}, `No trace: ${problem.message}`));
+  }
 }
 
 export function openOrder(order, signal, fills) {
@@ -78,6 +91,7 @@ export function openOrder(order, signal, fills) {
     h("p.story", {}, sentence(order, signal)),
     h("h3", {}, "From tick to fill, in event time"),
     waterfall(lanes(order, signal)),
+    later,
     h("p.quiet.small", {}, `Began ${moment(signal?.signal.ts ?? order.order.ts, { millis: true })}.`),
     factsList([
       ["Status", words(order.status) + (order.reason ? `: ${order.reason}` : "")],
@@ -92,8 +106,8 @@ export function openOrder(order, signal, fills) {
       ["Signal id", h("code", {}, order.order.signal_id)],
     ]),
     fills.length ? [h("h3", {}, "Fills"), h("div.scroll", { tabIndex: 0, role: "group", "aria-label": "Fills of the order" }, h("table", {}, h("caption", {}, "Fills of the order"), h("thead", {}, h("tr", {}, ["Time", "Price", "Quantity", "Fee", "Liquidity"].map((each) => h("th", { scope: "col" }, each)))),
-      h("tbody", {}, fills.map((fill) => h("tr", {}, h("td", {}, clock(fill.ts, { millis: true })), h("td", {}, exact(fill.price)), h("td", {}, exact(fill.quantity)), h("td", {}, `${exact(fill.fee)} ${fill.fee_currency}`), h("td", {}, fill.liquidity))))))] : null,
-    later,
+      h("tbody", {}, fills.map((fill) => h("tr", {}, h("td", {}, clock(fill.ts, { millis: true })), h("td", {}, average(fill.price)), h("td", {}, exact(fill.quantity)), h("td", {}, `${fee(fill.fee)} ${fill.fee_currency}`), h("td", {}, fill.liquidity))))))] : null,
   ], { wide: true });
+  wall(order.order.order_id, later);
   return shown;
 }
