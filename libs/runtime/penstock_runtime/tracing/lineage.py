@@ -22,6 +22,7 @@ from penstock_contracts.orders import (
 from penstock_contracts.signals import Signal
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel import tracing
+from penstock_kernel.ids import span_id
 
 from penstock_runtime.log.delivery import times_in, traceparent_in
 
@@ -88,6 +89,8 @@ class Lineage:
             link = _context_of(session, cause) if type(message) is Fill else ""
             return _child(known.traceparent, origin, link=link, since_ns=known.made_ns if of_order else 0)
         parent = traceparent_in(cause.block)
+        if type(message) is OrderApproved and not parent and cause.origin is not None:
+            return _of_risk(session, origin, cause)
         if cause.origin is None or (type(message) is Signal and cause.origin.producer in _ANSWERING):
             return Trace(tracing.root(session, origin.producer, origin.epoch, origin.index), link=parent)
         if parent:
@@ -146,6 +149,16 @@ def _child(parent: str, origin: Origin, *, trail: str = "", link: str = "", sinc
     own = tracing.child(parent, origin.producer, origin.epoch, origin.index)
     parts = tracing.parse(parent)
     return Trace(own, parts.span_id if parts is not None else "", trail, link, since_ns)
+
+
+def _of_risk(session: str, origin: Origin, cause: Cause) -> Trace:
+    """An order without a signal, such as a stop's: a trace of its own, whatever risk reads it from."""
+    own = tracing.root(session, origin.producer, origin.epoch, origin.index)
+    parts, before = tracing.parse(own), cause.origin
+    assert parts is not None
+    assert before is not None
+    parent = span_id(parts.trace_id, before.producer, before.epoch, before.index)
+    return Trace(own, parent, _trail(cause))
 
 
 def _context_of(session: str, cause: Cause) -> str:

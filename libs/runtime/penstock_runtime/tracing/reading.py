@@ -61,12 +61,11 @@ async def order_spans(log: Log, order_id: str, approved_at: int | None = None) -
     approved = approval.decode()
     assert isinstance(approved, OrderApproved)
     found = [await _find(log, OF_SIGNALS, genesis, approval.sequence, approved.signal_id), approval]
-    ids = [order_id.encode()]
-    async for delivered in read(log, OF_ORDERS, approval.sequence, last):
-        if any(each in delivered.data for each in ids):
-            found.append(delivered)
-            if delivered.kind == "fill":
-                ids.append(delivered.decode().fill_id.encode())
+    after = [each async for each in read(log, OF_ORDERS, approval.sequence, last)]
+    fills = [each for each in after if each.kind == "fill" and order_id.encode() in each.data]
+    # Fused stages write in the order of their producers: a position may lie before its fill.
+    ids = [order_id.encode(), *(each.decode().fill_id.encode() for each in fills)]
+    found += [each for each in after if any(wanted in each.data for wanted in ids)]
     assembler = Assembler()
     return [
         span

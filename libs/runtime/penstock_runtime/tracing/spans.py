@@ -167,7 +167,7 @@ def _times(text: str) -> tuple[int, int]:
     return (int(begin), int(end)) if begin.isdigit() and end.isdigit() else (0, 0)
 
 
-_UNNAMED = {"ingest": "tick"}
+_UNNAMED = {"ingest": "tick", "features": "done"}
 _TOLD = (
     "order_id", "signal_id", "fill_id", "strategy", "instrument", "ts", "side", "direction", "type",
     "quantity", "price", "venue", "venue_order_id", "liquidity", "reason", "number",
