@@ -1,7 +1,7 @@
 """What the warden makes of the services' reports: who is silent, whose clock is off."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from penstock.launch.health import LAUNCHER, STALE_S, Board
@@ -22,6 +22,8 @@ class Silence:
     board: Board
     services: tuple[str, ...]
     notes: Notes
+    wall: Callable[[], float] = time.time
+    """This machine's clock, s."""
     _since: dict[str, float] = field(default_factory=dict)
     """When a service that was never heard was first expected."""
     _down: set[str] = field(default_factory=set)
@@ -45,7 +47,7 @@ class Silence:
 
     def clocks(self) -> None:
         """Tell the operator whose clock is not the same as this one's."""
-        now, wall = self.board.clock(), time.time()
+        now, wall = self.board.clock(), self.wall()
         for service, report in self.board.reports.items():
             ahead_s = report.ts / 1e9 - (wall - (now - self.board.heard_at[service]))
             cause = f"clock of {service}"
