@@ -55,6 +55,10 @@ def _row(work: Work, ours: list[dict[str, Any]], peer: list[dict[str, Any]]) -> 
         "ratio": median(ratios["warm"]),
         "ratio_cold": median(ratios["cold"]),
         "ratios": ratios["warm"],
+        "ratio_cpu": median(
+            theirs["cpu_s"][1] / mine["cpu_s"][1] * mine["events"] / theirs["events"]
+            for mine, theirs in zip(ours, peer, strict=True)
+        ),
         "must": work.must,
         "aim": work.aim,
         "rates": {name: {"ours": sides[0], "peer": sides[1]} for name, sides in rates.items()},
@@ -65,9 +69,13 @@ def _row(work: Work, ours: list[dict[str, Any]], peer: list[dict[str, Any]]) -> 
 
 
 def _comparison(ours: dict[str, Any], peer: dict[str, Any], file: Path) -> dict[str, Any]:
-    if "curve" in ours:  # the engines made them themselves
-        made = {name: [ours[name], peer[name]] for name in ("fills_count", "equity_final")}
-        found: dict[str, Any] = {"fills": made["fills_count"], "equity_final": made["equity_final"]}
+    found: dict[str, Any]
+    if "fills_count" in ours:  # of many runs: their sum, and the mean of their final equity
+        pair = (ours, peer)
+        found = {
+            "fills": [each["fills_count"] for each in pair],
+            "equity_final": [each["equity_final"] for each in pair],
+        }
     else:
         found = compare(ours["fills"], peer["fills"], read(file), CAPITAL)
     return found | {"fills_agree": fills_agree(found["fills"])}

@@ -9,7 +9,7 @@ import json
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from penstock_contracts.base import Message
@@ -55,6 +55,13 @@ def rows_of(outputs: list[Message]) -> dict[str, list[str]]:
     return rows
 
 
+class Seconds(NamedTuple):
+    """What a run took."""
+
+    wall: float
+    cpu: float
+
+
 class Prepared:
     """A document, and the columns of its sources."""
 
@@ -66,19 +73,19 @@ class Prepared:
         self.columns = [(feed.instrument, list(feed.columns())) for feed in schedule.feeds]
         self.rows = sum(rows_in(batch) for _, batches in self.columns for batch in batches)
 
-    def run(self, sink: Sink, *, stepwise: bool) -> float:
-        """Seconds of one run with new stages."""
-        stages = Stages.of(self.document)
+    def run(self, sink: Sink, *, stepwise: bool = False, document: dict[str, Any] | None = None) -> Seconds:
+        """One run with new stages, under another document of the same data where one is given."""
+        stages = Stages.of(document or self.document)
         run = stages.history(sink)
         feeds = [BatchFeed(instrument, batches) for instrument, batches in self.columns]
         chunks = Chunks(feeds, stages.session.grid, self.start)
         if stepwise:
             run.span_max = stages.session.strategies[0].interval
         gc.collect()
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         for _ in run.steps(chunks, self.start):
             pass
-        return time.perf_counter() - began
+        return Seconds(time.perf_counter() - began, time.process_time() - busy)
 
 
 def main(
@@ -95,11 +102,11 @@ def main(
     if lockstep:
         made = run_chained(document, runs=False).outputs
         result["rows"] = rows_of([each for name in ("strategy", "risk", "execution") for each in made[name]])
-        _write(folder / f"{name}.lockstep.json", result)
+        write_result(folder / f"{name}.lockstep.json", result)
         return
     prepared = Prepared(document)
     result["load_s"] = time.perf_counter() - began
-    result["runs_s"] = []
+    result["runs_s"], result["cpu_s"] = [], []
     outputs: list[Message] = []
     for _ in range(2):
         outputs = []
@@ -109,7 +116,9 @@ def main(
             if producer != "features":
                 into[producer] += made
 
-        result["runs_s"].append(prepared.run(keep, stepwise=work.stepwise))
+        seconds = prepared.run(keep, stepwise=work.stepwise)
+        result["runs_s"].append(seconds.wall)
+        result["cpu_s"].append(seconds.cpu)
         outputs = [each for kept in made_by.values() for each in kept]
         rows = rows_of(outputs)
         if result.setdefault("rows", rows) != rows:
@@ -120,10 +129,11 @@ def main(
         for each in outputs
         if type(each) is Fill
     ]
-    _write(folder / f"{name}.ours.json", result)
+    write_result(folder / f"{name}.ours.json", result)
 
 
-def _write(file: Path, result: dict[str, Any]) -> None:
+def write_result(file: Path, result: dict[str, Any]) -> None:
+    """For the process that compares."""
     file.write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from bench.peers import data
 
 ROWS = 1_000_000
 MONTHS = 4
+QUICK_BARS = 3_000
 
 
 def prepare(folder: Path, name: str, *, quick: bool) -> Path:
@@ -27,7 +28,10 @@ def prepare(folder: Path, name: str, *, quick: bool) -> Path:
         case "bars":
             return data.write(file, data.repeated(_month(folder), 1 if quick else MONTHS))
         case "month":
-            return data.write(file, _month(folder))
+            return data.write(
+                file,
+                {name: column[: QUICK_BARS if quick else None] for name, column in _month(folder).items()},
+            )
     raise ValueError(f"no data set {name}")
 
 

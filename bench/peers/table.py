@@ -8,7 +8,19 @@ from rich.table import Table
 from bench.figures import amount
 
 Rows = Mapping[str, Mapping[str, Any]]
-_SPEED = ("row", "work", "Penstock", "peer", "ratio", "cold", "must", "aim", "reached", "ratios")
+_SPEED = (
+    "row",
+    "work",
+    "Penstock",
+    "peer",
+    "ratio",
+    "of CPU time",
+    "cold",
+    "must",
+    "aim",
+    "reached",
+    "ratios",
+)
 _MADE = ("row", "peer", "fills", "final equity", "largest deviation", "fill price, ours worse by", "fees")
 
 
@@ -47,6 +59,7 @@ def _speed(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{amount(row['ours_per_s'])}/s",
         f"{row['peer']} {amount(row['peer_per_s'])}/s",
         f"{amount(row['ratio'])} x",
+        f"{amount(row['ratio_cpu'])} x",
         f"{amount(row['ratio_cold'])} x",
         f"{row['must']:g} x",
         f"{row['aim']:g} x",

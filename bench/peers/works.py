@@ -7,6 +7,8 @@ CAPITAL = 1_000_000
 QUANTITY = "0.1"
 """Every position, long or short, in units."""
 FEE_TAKER = "0.0005"
+WINDOWS = tuple(range(10, 160, 10))
+"""Of the moving averages of the sweep: 105 pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ WORKS = {
         Work("bars", "the BTC month four times, EMA 10/20", "bars", "bars", "nautilus", 20, 50, grid="20s"),
         Work("bars-stepwise", "the same, bar by bar", "bars", "bars", "nautilus", 10, 10, grid="20s",
             stepwise=True),
+        Work("sweep", "105 EMA pairs over the BTC month", "month", "bar-combinations", "vectorbt", 0.1, 0.25,
+            ours="ours_sweep", grid="20s"),
     )
 }  # fmt: skip
 
@@ -58,6 +62,12 @@ DEFINITIONS = {
         "Fees: the same rate, of the price that was got; no spread and no slippage on either side.",
         "Limits: here every limit is evaluated for every signal, the stops at every mark; there the risk",
         "engine checks each order's price, quantity and notional.",
+    ),
+    "vectorbt": (
+        "When an order is filled: here by the next bar, at its open; there at the signal's own close.",
+        "Cash and margin: here limits in the account's currency; there an order is cut to the cash at hand.",
+        "What is computed: here every signal, refusal, order, fill, position and mark of each pair goes",
+        "through the stages; there arrays of orders, without a venue and without risk.",
     ),
 }
 """By peer, what differs by definition. Its effect is in each row's comparison: fill prices, fees, equity."""

@@ -81,7 +81,13 @@ def test_what_is_measured_makes_the_rows_of_the_lockstep_path(tmp_path: Path) ->
 
 
 def _measured(seconds: float, fills: int) -> dict[str, Any]:
-    return {"events": 100, "runs_s": [2 * seconds, seconds], "load_s": 1.0, "fills": fills}
+    return {
+        "events": 100,
+        "runs_s": [2 * seconds, seconds],
+        "cpu_s": [0.0, seconds],
+        "load_s": 1.0,
+        "fills": fills,
+    }
 
 
 def test_a_row_is_the_median_of_the_pairs_ratios() -> None:
