@@ -18,9 +18,9 @@ from penstock_runtime import failpoints
 from penstock_runtime.drivers import Driver
 from penstock_runtime.errors import Halt, UnreadableHalt
 from penstock_runtime.log import Cursor, Delivered, LogReader, NumberedWriter
+from penstock_runtime.log.lineage import Lineage
 from penstock_runtime.log.writer import Cause
 from penstock_runtime.snapshots import VERSION, Snapshot
-from penstock_runtime.tracing.lineage import Lineage
 
 _log = structlog.get_logger(__name__)
 

@@ -22,9 +22,9 @@ from penstock_kernel.topology import PLACES
 
 from penstock_runtime import failpoints
 from penstock_runtime.errors import OutputDiffers
+from penstock_runtime.log import lineage
 from penstock_runtime.log.delivery import Delivered, times_in
-from penstock_runtime.tracing import lineage
-from penstock_runtime.tracing.lineage import Lineage
+from penstock_runtime.log.lineage import Lineage
 
 _log = structlog.get_logger(__name__)
 
