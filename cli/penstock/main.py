@@ -30,6 +30,7 @@ from penstock.commands import (
     steer,
     strategy,
     sweep,
+    token,
     trace,
     updown,
     validate,
@@ -91,6 +92,7 @@ app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(strategy.app, name="strategy", rich_help_panel=OPERATE)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
+app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
 app.add_typer(stack.app, name="stack", rich_help_panel=OPERATE)
 app.add_typer(query.app, name="query", rich_help_panel=LOOK)

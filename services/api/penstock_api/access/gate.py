@@ -66,7 +66,7 @@ class Gate:
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
         self._check_address(address)
-        asked = self._tokens.any()
+        asked = self._tokens.exists()
         if not asked and self._open:
             self._check_host(headers)
         method = scope.get("method", "GET")

@@ -76,8 +76,12 @@ class TokenFile:
         except ValidationError as error:
             raise BadConfiguration(f"{self.path}: {error.errors()[0]['msg']}") from error
 
+    def exists(self) -> bool:
+        """Whether there is a file: then nobody gets in without a token, even if the last one was revoked."""
+        return self.path.exists()
+
     def any(self) -> bool:
-        """Whether there are tokens: then nobody gets in without one."""
+        """Whether there are tokens."""
         self._look()
         return bool(self._by_hash)
 
