@@ -1,7 +1,8 @@
 """`penstock sweep` and `penstock walk-forward`: many runs over the same data, on all cores."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from penstock_research.compose import nanoseconds
 from penstock_research.environment import data_files
 from penstock_research.folder import config_hash, write_folder
 from penstock_research.trials.journal import Journal, OtherSearch
+from penstock_research.trials.pools import ClusterError
 from penstock_research.trials.report import write_page, write_trials
 from penstock_research.trials.run import (
     History,
@@ -24,7 +26,9 @@ from penstock_research.trials.run import (
 from penstock_research.trials.search import OBJECTIVES, Method, OptunaMissing, Search, run_search
 from penstock_research.trials.significance import significance
 from penstock_research.trials.space import SpaceError, parse
-from penstock_research.trials.walk import NoFolds, Plan, Walked, folds, together, walk_forward
+from penstock_research.trials.walk import Fold, NoFolds, Plan, Walked, folds, together, walk_forward
+from penstock_runtime.errors import Unavailable
+from penstock_runtime.store.trials import keep_trials
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -58,6 +62,21 @@ Seed = Annotated[int, typer.Option("--seed", min=0, rich_help_panel=SEARCH, help
 Workers = Annotated[
     int, typer.Option("--workers", min=0, rich_help_panel=SEARCH, help="Processes; 0: one for each core.")
 ]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        "--scheduler", metavar="tcp://HOST:PORT", rich_help_panel=SEARCH, show_default=False,
+        help="Run the trials on this Dask cluster (pip install 'penstock[cluster]').",
+    ),
+]  # fmt: skip
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database", metavar="URL", rich_help_panel=SEARCH, show_default=False,
+        envvar="PENSTOCK_RESEARCH_DATABASE",
+        help="Keep the results in this PostgreSQL as well, in the schema research.",
+    ),
+]  # fmt: skip
 Length = Annotated[str, typer.Option(metavar="TIME", rich_help_panel="Windows")]
 
 
@@ -70,6 +89,8 @@ def sweep(
     objective: Objective = "sharpe",
     seed: Seed = 1,
     workers: Workers = 0,
+    scheduler: Scheduler = "",
+    database: Database = "",
     instrument: options.Instrument = None,
     duration: options.Duration = None,
     capital: options.Capital = None,
@@ -87,13 +108,13 @@ def sweep(
     kill. A trial that fails is listed, the others go on. Writes trials.parquet, sweep.html, summary.json, and
     the best run to best/, which `penstock gate` judges knowing how many were tried.
     """
-    search = _search(param, method, trials, objective, seed, workers)
+    search = _search(param, method, trials, objective, seed, workers, scheduler)
     market = options.MarketFlags(
         None, instrument, instruments, columns, time_format, None, duration, strategy, capital
     )
     resolved = resolved_for(data, options.config_options(market, profile, config, settings))
     history = _history(resolved)
-    journal = _journal(out, resolved, search)
+    journal = _journal(out, _about(resolved, search))
     shown = console()
     known = len(journal.rows)
     if known:
@@ -101,11 +122,12 @@ def sweep(
     try:
         with_parameters(resolved.document, {each.name: 0 for each in search.dimensions}, declare=False)
         rows = _searched(shown, search, resolved.document, history, journal)
-    except (OptunaMissing, UnknownParameter) as error:
+    except (OptunaMissing, UnknownParameter, ClusterError) as error:
         raise ConfigError(str(error)) from error
     finally:
         journal.close()
     _write(out, rows, search, resolved, history)
+    _keep(shown, database, "sweep", journal.about, rows)
     _print_rows(shown, rows, search)
     shown.print(f"report {out / 'sweep.html'}")
 
@@ -125,6 +147,8 @@ def walk_forward_command(
     objective: Objective = "sharpe",
     seed: Seed = 1,
     workers: Workers = 0,
+    scheduler: Scheduler = "",
+    database: Database = "",
     instrument: options.Instrument = None,
     capital: options.Capital = None,
     profile: options.Profile = None,
@@ -138,9 +162,10 @@ def walk_forward_command(
     """Choose parameters on one window, trade them on the next, again and again.
 
     `--purge` keeps training away from its test, `--embargo` separates a test from what is trained and tested
-    after it, `--warm-up` lets features see data before a test. Writes folds.json.
+    after it, `--warm-up` lets features see data before a test. Every finished trial is on the disk: the same
+    command goes on after a kill. Writes folds.json.
     """
-    search = _search(param, method, trials, objective, seed, workers)
+    search = _search(param, method, trials, objective, seed, workers, scheduler)
     plan = Plan(
         _length(train), _length(test), _length(purge), _length(embargo), _length(warm_up), anchored=anchored
     )
@@ -154,9 +179,18 @@ def walk_forward_command(
         count = len(folds(plan, history.window))
     except (NoFolds, ValueError) as error:
         raise ConfigError(f"--train {train} --test {test}: {error}") from error
-    walked = _walk(shown, plan, search, resolved, history, count)
+    about = {**_about(resolved, search), "plan": asdict(plan)}
+    _journal(out, about).close()
+    try:
+        walked = _walk(
+            shown, plan, search, resolved, history, count,
+            lambda fold: _journal(out / f"fold-{fold.number}", about),
+        )  # fmt: skip
+    except (OptunaMissing, ClusterError) as error:
+        raise ConfigError(str(error)) from error
     judged = together(walked, search.count)
-    out.mkdir(parents=True, exist_ok=True)
+    rows = [dict(row, fold=each.fold.number) for each in walked for row in each.rows]
+    _keep(shown, database, "walk-forward", about, rows)
     found = {"folds": [_fold(each) for each in walked], "significance": asdict(judged)}
     (out / "folds.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     shown.print(
@@ -167,7 +201,13 @@ def walk_forward_command(
 
 
 def _walk(
-    shown: Console, plan: Plan, search: Search, resolved: Resolved, history: History, count: int
+    shown: Console,
+    plan: Plan,
+    search: Search,
+    resolved: Resolved,
+    history: History,
+    count: int,
+    journal_of: Callable[[Fold], Journal],
 ) -> list[Walked]:
     """All folds, and the table of them."""
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -177,7 +217,7 @@ def _walk(
     walked = []
     with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
         task = bar.add_task("folds", total=count)
-        for each in walk_forward(plan, search, resolved.document, history):
+        for each in walk_forward(plan, search, resolved.document, history, None, journal_of):
             walked.append(each)
             bar.advance(task)
             chosen = ", ".join(f"{name}={value}" for name, value in each.parameters.items())
@@ -190,7 +230,9 @@ def _walk(
     return walked
 
 
-def _search(param: list[str], method: str, trials: int, objective: str, seed: int, workers: int) -> Search:
+def _search(
+    param: list[str], method: str, trials: int, objective: str, seed: int, workers: int, scheduler: str
+) -> Search:
     if objective not in OBJECTIVES:
         raise ConfigError(f"--objective {objective}: there are {', '.join(OBJECTIVES)}")
     methods: dict[str, Method] = {"grid": "grid", "random": "random", "optuna": "optuna"}
@@ -198,7 +240,7 @@ def _search(param: list[str], method: str, trials: int, objective: str, seed: in
         raise ConfigError(f"--method {method}: there are {', '.join(methods)}")
     try:
         search = Search(
-            tuple(parse(each) for each in param), methods[method], trials, objective, seed, workers
+            tuple(parse(each) for each in param), methods[method], trials, objective, seed, workers, scheduler
         )
         search.count  # noqa: B018  (a grid that cannot be is told before anything runs)
     except SpaceError as error:
@@ -210,18 +252,34 @@ def _history(resolved: Resolved) -> History:
     return History(resolved.feeds, SessionConfig.model_validate(resolved.document["session"]))
 
 
-def _journal(out: Path, resolved: Resolved, search: Search) -> Journal:
-    about = {
+def _about(resolved: Resolved, search: Search) -> dict[str, Any]:
+    """Which search this is: another one is not gone on with."""
+    return {
         "configuration": config_hash(resolved.document),
         "data": [each.sha256 for each in data_files(resolved.document["ingest"]["sources"])],
         "dimensions": [asdict(each) for each in search.dimensions],
         "method": search.method,
         "seed": search.seed,
     }
+
+
+def _journal(out: Path, about: Mapping[str, Any]) -> Journal:
     try:
         return Journal(out, about)
     except (OtherSearch, OSError) as error:
         raise ConfigError(f"--out {out}: {error}; name another folder") from error
+
+
+def _keep(
+    shown: Console, database: str, kind: str, about: Mapping[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    if not database:
+        return
+    try:
+        search_id = asyncio.run(keep_trials(database, kind, about, rows))
+    except Unavailable as error:
+        raise CommandError(f"--database: {error}; the results are in the folder") from error
+    shown.print(f"kept as search {search_id} in research.trials", style="dim")
 
 
 def _searched(

@@ -27,7 +27,7 @@ class Journal:
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         """`about` says which search it is. OtherSearch when the folder holds another."""
         folder.mkdir(parents=True, exist_ok=True)
-        told = json.loads(json.dumps(about))
+        self.about = told = json.loads(json.dumps(about))
         described = folder / ABOUT
         if described.exists():
             known = json.loads(described.read_text(encoding="utf-8"))

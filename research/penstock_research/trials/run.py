@@ -167,6 +167,10 @@ def trial(
         return figures(result, parameters, time.perf_counter() - began)
     except Exception as error:  # a trial that cannot run is a result; the others go on
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        named = {f"p.{name}": value for name, value in parameters.items()}
-        seconds = round(time.perf_counter() - began, 4)
-        return {"status": "failed", "error": said, **named, "seconds": seconds}
+        return failed(parameters, said, time.perf_counter() - began)
+
+
+def failed(parameters: Parameters, error: str, seconds: float) -> dict[str, Any]:
+    """The row of a trial that could not run."""
+    named = {f"p.{name}": value for name, value in parameters.items()}
+    return {"status": "failed", "error": error, **named, "seconds": round(seconds, 4)}

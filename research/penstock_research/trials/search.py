@@ -1,14 +1,13 @@
-"""A search over parameters: grid, random or Optuna, on all cores, resumable."""
+"""A search over parameters: grid, random or Optuna, on all cores or a cluster, resumable."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any, Literal, Protocol
 
 from penstock_research.trials.journal import Journal, key_of
-from penstock_research.trials.run import History, Window, trial
+from penstock_research.trials.pools import DaskPool, ForkedPool, Pool
+from penstock_research.trials.run import History, Window, failed
 from penstock_research.trials.space import Dimension, Value, draws, grid
 
 Method = Literal["grid", "random", "optuna"]
@@ -33,6 +32,8 @@ class Search:
     seed: int = 1
     workers: int = 0
     """0: one for each core."""
+    scheduler: str = ""
+    """Address of a Dask cluster that runs the trials; empty: this machine."""
 
     @property
     def count(self) -> int:
@@ -87,15 +88,15 @@ class _Optuna:
 
     def tell(self, parameters: Mapping[str, Value], row: Mapping[str, Any]) -> None:
         value = row.get(self._search.objective)
-        failed = self._optuna.trial.TrialState.FAIL
+        unfit = self._optuna.trial.TrialState.FAIL
         waiting = self._open.get(key_of(parameters))
         if waiting:
             trial_ = waiting.pop()
-            self._study.tell(trial_, value) if value is not None else self._study.tell(trial_, state=failed)
+            self._study.tell(trial_, value) if value is not None else self._study.tell(trial_, state=unfit)
             return
         # One of an earlier run of this search.
         self._asked += 1
-        state = self._optuna.trial.TrialState.COMPLETE if value is not None else failed
+        state = self._optuna.trial.TrialState.COMPLETE if value is not None else unfit
         made = self._optuna.trial.create_trial(
             params=dict(parameters), distributions=self._space, value=value, state=state
         )
@@ -125,7 +126,12 @@ def run_search(
     for parameters, row in found.values():
         asker.tell(parameters, row)
     whole = search.count
-    with _Pool(search.workers or os.cpu_count() or 1, document, history, window) as pool:
+    shared = (document, history, window)
+    with (
+        DaskPool(search.scheduler, search.workers, shared)
+        if search.scheduler
+        else ForkedPool(search.workers, shared)
+    ) as pool:
         for parameters, row in _evaluated(asker, pool, set(found)):
             asker.tell(parameters, row)
             found[key_of(parameters)] = (parameters, row)
@@ -141,8 +147,8 @@ def ranked(rows: Sequence[dict[str, Any]], objective: str) -> list[dict[str, Any
 
     def place(row: Mapping[str, Any]) -> tuple[int, float, str]:
         value = row.get(objective)
-        failed = row["status"] != "done"
-        return (2 if failed else 1 if value is None else 0, -(value or 0.0), key_of(row))
+        unfit = row["status"] != "done"
+        return (2 if unfit else 1 if value is None else 0, -(value or 0.0), key_of(row))
 
     return sorted(rows, key=place)
 
@@ -156,7 +162,7 @@ def _asker(search: Search) -> _Asker:
 
 
 def _evaluated(
-    asker: _Asker, pool: "_Pool", known: set[str]
+    asker: _Asker, pool: Pool, known: set[str]
 ) -> Iterator[tuple[dict[str, Value], dict[str, Any]]]:
     """Each trial that is new, as it is done; as many at once as there are workers."""
     running: dict[Future[dict[str, Any]], dict[str, Value]] = {}
@@ -173,40 +179,15 @@ def _evaluated(
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in sorted(done, key=lambda each: key_of(running[each])):
-            yield running.pop(future), future.result()
+            parameters = running.pop(future)
+            yield parameters, _row_of(future, parameters)
 
 
-class _Pool:
-    """Worker processes that share the parent's data: forked, so that nothing is copied."""
-
-    def __init__(self, workers: int, document: Mapping[str, Any], history: History, window: Window) -> None:
-        self.workers = workers
-        self._shared = (document, history, window)
-
-    def __enter__(self) -> "_Pool":
-        global _SHARED  # noqa: PLW0603  (what forked workers find)
-        _SHARED = self._shared
-        self._executor = None
-        if self.workers > 1:
-            self._executor = ProcessPoolExecutor(self.workers, mp_context=get_context("fork"))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
-
-    def submit(self, parameters: dict[str, Value]) -> Future[dict[str, Any]]:
-        if self._executor is not None:
-            return self._executor.submit(_work, parameters)
-        future: Future[dict[str, Any]] = Future()
-        future.set_result(_work(parameters))
-        return future
-
-
-_SHARED: tuple[Mapping[str, Any], History, Window] | None = None
-
-
-def _work(parameters: dict[str, Value]) -> dict[str, Any]:
-    assert _SHARED is not None
-    document, history, window = _SHARED
-    return trial(document, history, window, parameters)
+def _row_of(future: Future[dict[str, Any]], parameters: Mapping[str, Value]) -> dict[str, Any]:
+    """A trial's row; of one that has cost a cluster several workers, that it failed."""
+    try:
+        return future.result()
+    except BrokenExecutor:
+        raise
+    except Exception as error:  # the trial itself raises nothing: its worker died, and others after it
+        return failed(parameters, f"{type(error).__name__}: {error}", 0.0)

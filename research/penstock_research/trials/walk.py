@@ -4,11 +4,12 @@ Purged: no training window comes nearer to its test than `purge`, so that no tra
 Embargoed: after each test, `embargo` goes by before the next one begins, and before training data resume.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock_research.report.statistics import Point, on_grid
+from penstock_research.trials.journal import Journal
 from penstock_research.trials.run import History, Window, period_returns, run_window, with_parameters
 from penstock_research.trials.search import Search, Told, run_search
 from penstock_research.trials.significance import Significance, significance
@@ -48,6 +49,8 @@ class Walked:
     """The figures of the test."""
     returns: tuple[float, ...]
     points: tuple[Point, ...]
+    rows: tuple[dict[str, Any], ...]
+    """The trials of its training, best first."""
 
 
 class NoFolds(ValueError):
@@ -76,11 +79,21 @@ def folds(plan: Plan, whole: Window) -> list[Fold]:
 
 
 def walk_forward(
-    plan: Plan, search: Search, document: Mapping[str, Any], history: History, told: Told | None = None
+    plan: Plan,
+    search: Search,
+    document: Mapping[str, Any],
+    history: History,
+    told: Told | None = None,
+    journal_of: Callable[[Fold], Journal] | None = None,
 ) -> Iterator[Walked]:
-    """Train and test each fold in turn."""
+    """Train and test each fold in turn. Trials that a fold's journal has are not made again."""
     for fold in folds(plan, history.window):
-        rows = run_search(search, document, history, fold.train, told=told)
+        journal = journal_of(fold) if journal_of is not None else None
+        try:
+            rows = run_search(search, document, history, fold.train, journal, told)
+        finally:
+            if journal is not None:
+                journal.close()
         best = rows[0]
         if best["status"] != "done":
             raise ValueError(f"fold {fold.number}: no trial could run: {best['error']}")
@@ -104,6 +117,7 @@ def walk_forward(
             tested,
             tuple(period_returns(result)),
             tuple(sampled),
+            tuple(rows),
         )
 
 

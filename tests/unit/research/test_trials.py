@@ -163,6 +163,32 @@ def test_a_killed_sweep_is_finished_by_the_same_command(bars: Path, tmp_path: Pa
     assert best["fills_hash"] == summary["best"]["fills_hash"]
 
 
+def test_a_killed_walk_forward_is_finished_by_the_same_command(bars: Path, tmp_path: Path) -> None:
+    def arguments(out: str) -> list[str]:
+        return [
+            "walk-forward", "--data", str(bars), "--profile", "open", "--param", "fast=2..6", "--param",
+            "slow=8..20", "--train", "2h", "--test", "1h", "--workers", "1", "--out", str(tmp_path / out),
+        ]  # fmt: skip
+
+    process = subprocess.Popen(
+        [*PENSTOCK, *arguments("cut")], stdout=subprocess.DEVNULL, env=dict(os.environ)
+    )
+    second = tmp_path / "cut" / "fold-2" / "trials.jsonl"
+    while process.poll() is None and not (second.exists() and second.read_bytes().count(b"\n") >= 2):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    known = second.read_bytes()
+    assert 2 <= known.count(b"\n") < 65
+    assert not (tmp_path / "cut" / "folds.json").exists()
+    assert penstock(arguments("cut")) == 0
+    assert second.read_bytes().startswith(known[: known.rfind(b"\n") + 1])
+    assert penstock(arguments("whole")) == 0
+    found, whole = (json.loads((tmp_path / each / "folds.json").read_text()) for each in ("cut", "whole"))
+    assert found == whole
+    assert penstock([*arguments("cut"), "--embargo", "1h"]) == 78
+
+
 # --- Significance ---------------------------------------------------------------------------------------
 
 
