@@ -12,6 +12,7 @@ from rich.console import Console
 
 from penstock import __version__
 from penstock.commands import (
+    archive,
     backtest,
     config,
     control,
@@ -87,6 +88,8 @@ app.command(rich_help_panel=LOOK)(sql.sql)
 app.command(rich_help_panel=LOOK)(validate.validate)
 app.command(rich_help_panel=LOOK)(verify.verify)
 app.command(rich_help_panel=LOOK)(doctor.doctor)
+app.command(rich_help_panel=OPERATE)(archive.archive)
+app.command(rich_help_panel=OPERATE)(archive.restore)
 app.command("check-strategy", rich_help_panel=TRADE)(new.check)
 app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)

@@ -44,9 +44,9 @@ def explain(
     async def ask() -> Explanation:
         async with database(place) as pool:
             found = await explain_from(pool, identity, session)
-            if not no_log:
-                await _add_wall_times(place, found)
-            return found
+        if not no_log:
+            await _add_wall_times(place, found)
+        return found
 
     found = asyncio.run(ask())
     if as_json:

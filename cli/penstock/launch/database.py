@@ -46,19 +46,24 @@ async def database(data_dir: DataDir) -> AsyncIterator[Pool]:
 
     ConfigError when it is not, or when the database does not let us in; CannotRun when it does not answer.
     """
-    settings = PoolSettings(command_timeout_s=COMMAND_TIMEOUT_S)
-    async with database_url(data_dir) as url:
+    async with database_url(data_dir) as url, database_at(url) as pool:
+        yield pool
+
+
+@asynccontextmanager
+async def database_at(url: str, *, any_schema: bool = False) -> AsyncIterator[Pool]:
+    """The same for a known address; `any_schema` takes it as it is."""
+    try:
+        pool = await open_pool(url, name="cli", settings=PoolSettings(command_timeout_s=COMMAND_TIMEOUT_S))
         try:
-            pool = await open_pool(url, name="cli", settings=settings)
-            try:
-                schema = await schema_of(pool)
-                if schema.standing is not Standing.CURRENT:
-                    raise ConfigError(schema.problem)
-                yield pool
-            finally:
-                pool.terminate()
-        except Exception as error:
-            raise told(error) from error
+            schema = await schema_of(pool)
+            if schema.standing is not Standing.CURRENT and not any_schema:
+                raise ConfigError(schema.problem)
+            yield pool
+        finally:
+            pool.terminate()
+    except Exception as error:
+        raise told(error) from error
 
 
 def told(error: Exception) -> Exception:

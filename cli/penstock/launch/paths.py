@@ -130,6 +130,11 @@ class DataDir:
         return self.path / "postgres"
 
     @property
+    def archive(self) -> Path:
+        """Where rows go as Parquet files that leave the database."""
+        return self.path / "archive"
+
+    @property
     def kill_file(self) -> Path:
         """Its presence halts trading."""
         return self.path / "kill.txt"

@@ -43,12 +43,14 @@ def partition_of(folder: SessionFolder) -> int:
 
 
 @asynccontextmanager
-async def session_log_of(folder: SessionFolder, partition: int) -> AsyncIterator[Log]:
+async def session_log_of(
+    folder: SessionFolder, partition: int, *, postgres_url: str = ""
+) -> AsyncIterator[Log]:
     """The log of a session, running or not.
 
     Where no server runs on its folder one is started for the time, and nothing is written to the log. What
-    has left it is read from the archive in the database, which is started too where that is so. CannotRun
-    when the log cannot be reached, CommandError when there is none.
+    has left it is read from the archive in the database, which is started too where that is so, unless its
+    address is given. CannotRun when the log cannot be reached, CommandError when there is none.
     """
     data_dir = DataDir(folder.path.parent.parent)
     running = data_dir.running()
@@ -65,7 +67,10 @@ async def session_log_of(folder: SessionFolder, partition: int) -> AsyncIterator
     except EmbeddedServerError as error:
         raise CannotRun(str(error)) from error
     try:
-        async with _connected(server.url, partition) as log, _past_of(data_dir, running, log) as past:
+        async with (
+            _connected(server.url, partition) as log,
+            _past_of(data_dir, running, log, postgres_url) as past,
+        ):
             log.past = past
             yield log
     finally:
@@ -74,11 +79,13 @@ async def session_log_of(folder: SessionFolder, partition: int) -> AsyncIterator
 
 @asynccontextmanager
 async def _past_of(
-    data_dir: DataDir, running: Running | None, log: Log
+    data_dir: DataDir, running: Running | None, log: Log, postgres_url: str
 ) -> AsyncIterator[DatabasePast | None]:
     """The archive, where the log no longer begins at its beginning."""
     if not await log.begins_later():
         yield None
+    elif postgres_url:
+        yield DatabasePast(lambda: postgres_url)
     elif running is not None:  # another session has the database
         yield DatabasePast(lambda: running.postgres_url)
     else:

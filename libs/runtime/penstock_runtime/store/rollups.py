@@ -9,6 +9,8 @@ from penstock_runtime.store.pool import Connection, Pool
 MINUTE_NS = 60 * 10**9
 ROLLED_NS = (5 * MINUTE_NS, 60 * MINUTE_NS, 1440 * MINUTE_NS)
 """Intervals that are kept: five minutes, an hour, a day (UTC)."""
+DERIVED = frozenset({"bar_rollups", "rollup_progress"})
+"""Tables that hold nothing of their own."""
 
 # Twice the same bar: the one that came last counts.
 _ONCE = """
