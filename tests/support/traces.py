@@ -13,6 +13,7 @@ from penstock_contracts.base import Message
 from penstock_contracts.control import Claim
 from penstock_contracts.interval import Done
 from penstock_contracts.market import Mark
+from penstock_contracts.orders import OrderApproved
 from penstock_ingest.build import build_schedule
 from penstock_kernel.chain import Chain
 from penstock_kernel.topology import STAGES
@@ -38,20 +39,25 @@ class Market:
 
     chosen: Resolved
     intervals: Intervals
+    approving: set[int]
+    """Intervals in which an order is approved."""
 
     @staticmethod
-    def of(folder: Path, bars: int = 300) -> Market:
+    def of(folder: Path, bars: int = 200) -> Market:
         """Bars that swing, so that averages cross again and again."""
         chosen = resolved(f"replay:{write_bars(folder / 'bars.csv', bars, period=40)}", session_id=SESSION)
         stages = Stages.of(chosen.document)
         chain, schedule = Chain(stages.by_name()), build_schedule(chosen.ingest, stages.session)
         intervals: Intervals = []
+        approving: set[int] = set()
         while True:
             messages, mark = schedule.next_interval()
+            decided = chain.interval(messages, mark)["risk"]
+            if any(isinstance(each, OrderApproved) for each in decided):
+                approving.add(len(intervals))
             intervals.append((messages, mark))
-            done = chain.interval(messages, mark)["risk"][-1]
-            if mark.ended and done.flat:
-                return Market(chosen, intervals)
+            if mark.ended and decided[-1].flat:
+                return Market(chosen, intervals, approving)
 
     def settings(self, nats_url: str, folder: Path) -> ServiceSettings:
         """Settings of a service that snapshots all the time."""
@@ -68,8 +74,8 @@ class Traded:
         self._names = ("fused",) if fused else STAGES
         self._services: dict[str, Running] = {}
 
-    async def run(self, *, kills: int = 0, repeats: int = 0) -> None:
-        """Trade; kill a service so often, and put so many messages of the log into it again."""
+    async def run(self, *, kills: bool = False, repeats: int = 0) -> None:
+        """Trade; stop or kill the services while orders are under way, or put what the log holds in again."""
         log = self._log
         genesis = await new_session(log, SESSION)
         for name in self._names:
@@ -81,16 +87,19 @@ class Traded:
         reader = await log.reader(("ven",))
         chance = random.Random(3)
         intervals = self._market.intervals
-        strikes = sorted(chance.sample(range(5, len(intervals) - 5), max(kills, repeats)))
+        repeated = chance.sample(range(5, len(intervals) - 5), repeats)
+        approving = self._market.approving
         for number, (messages, mark) in enumerate(intervals):
             for message in (*messages, mark):
                 writer.put(message, mark.ts, Cause(received_ns=number + 1))
             writer.pump()
-            if number in strikes[:kills]:
-                await self._restart(chance.choice(self._names))
-            if number in strikes[:repeats]:
+            if kills and (number in approving or number - 1 in approving) and number + 1 < len(intervals):
+                await _until(reader, mark.ts)
+                await self._restart(gently=chance.random() < 0.5)
+            if number in repeated:
                 await self._repeat(chance)
         await _until(reader, intervals[-1][1].ts)
+        await reader.stop()
         for service in self._services.values():
             await service.drain()
 
@@ -106,9 +115,12 @@ class Traded:
         driver: Any = ChainDriver(stages) if name == "fused" else StageDriver(name, stages[name])
         self._services[name] = await start_service(name, driver, self._log, self._settings)
 
-    async def _restart(self, name: str) -> None:
-        await self._services[name].kill()
-        await self._start(name)
+    async def _restart(self, *, gently: bool) -> None:
+        """Gently leaves a snapshot of this very moment."""
+        for name in self._names:
+            service = self._services[name]
+            await (service.drain() if gently else service.kill())
+            await self._start(name)
 
     async def _repeat(self, chance: random.Random) -> None:
         """What a publisher does that thinks something was lost."""
@@ -151,5 +163,4 @@ async def _until(reader: LogReader, mark: int) -> None:
             done = delivered.decode()
             assert isinstance(done, Done)
             if done.ts >= mark:
-                await reader.stop()
                 return

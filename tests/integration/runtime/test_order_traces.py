@@ -19,7 +19,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 
 async def traded(
-    market: Market, nats_url: str, folder: Path, *, fused: bool = False, kills: int = 0, repeats: int = 0
+    market: Market, nats_url: str, folder: Path, *, fused: bool = False, kills: bool = False, repeats: int = 0
 ) -> Tree:
     log = await Log.connect(nats_url, name="test")
     session = Traded(market, log, market.settings(nats_url, folder), fused=fused)
@@ -50,9 +50,9 @@ async def test_kills_repeats_and_fused_stages_leave_the_traces_as_they_are(
     plain = await traded(market, nats_url, tmp_path)
     assert len(plain) > 4
     assert all(spans for spans in plain.values())
-    assert await traded(market, nats_url, tmp_path, kills=12) == plain
+    assert await traded(market, nats_url, tmp_path, kills=True) == plain
     assert await traded(market, nats_url, tmp_path, repeats=12) == plain
-    fused = await traded(market, nats_url, tmp_path, fused=True, kills=4)
+    fused = await traded(market, nats_url, tmp_path, fused=True, kills=True)
     assert below_the_signal(fused) == below_the_signal(plain)
 
 
