@@ -16,6 +16,7 @@ from penstock.commands import (
     backtest,
     config,
     control,
+    db,
     dlq,
     doctor,
     explain,
@@ -98,6 +99,7 @@ app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
 app.add_typer(stack.app, name="stack", rich_help_panel=OPERATE)
+app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
 app.add_typer(query.app, name="query", rich_help_panel=LOOK)
 
 

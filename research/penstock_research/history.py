@@ -8,7 +8,7 @@ strategies stop after the row that made one of them speak. Execution is shown th
 in which nothing works only when that changes: they do nothing else to it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,20 +17,24 @@ from penstock_contracts.batch import part_of
 from penstock_contracts.control import Command
 from penstock_contracts.features import Prices
 from penstock_contracts.market import BarBatch, InstrumentStatus, Mark
-from penstock_contracts.orders import OrderApproved
+from penstock_contracts.orders import OrderApproved, PnlSampled, PositionChanged
 from penstock_contracts.types import NEVER, MarketStatus
-from penstock_contracts.venue import Fill, OrderChanged
+from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.grid import grid_after, grid_at_or_after
 from penstock_kernel.stage import Outputs, Skippable, Stage
 
 from penstock_research.chunks import Chunk, FeatureMessage, Tape
 from penstock_research.merged import Merged
 
+_Brought = tuple[list[Message], list[Message], list[Message]]
+"""What strategy, risk and execution put out."""
 Sink = Callable[[str, list[Message]], None]
 """Takes a producer and what it put out in one interval or run."""
 
 ENDED_MARKS_MAX = 2000
 _MAY_END = (Fill, OrderChanged)
+_TOLD_ONLY = frozenset({OrderSubmitted, OrderAccepted, PositionChanged, PnlSampled})
+"""Who takes these answers at once or not at all: what is left of the next interval may pass with others."""
 _HALTED = MarketStatus.HALTED
 
 
@@ -169,6 +173,12 @@ class HistoryRun:
     def _run_of_intervals(self, pieces: _Pieces) -> None:
         """Present quiet intervals as one, up to the one before the next interval that stands alone."""
         grid, mark = self._grid, self.mark
+        if self._ord or self._ven:
+            others = self._taken(pieces, mark + grid)
+            if any(others):
+                self._interval(pieces, mark + grid, others)
+                return
+            self._ord, self._ven = [], []
         due = min(stage.status().next_due for stage in (self._strategy, self._risk, self._execution))
         alone = pieces.end if due == NEVER else min(pieces.end, max(grid_at_or_after(due, grid), mark + grid))
         alone = min(alone, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
@@ -183,7 +193,7 @@ class HistoryRun:
         signals: list[Message] = []
         alone = self._ask_strategy(pieces.rows, alone, signals)
         self._pass(pieces, alone - grid)
-        self._interval(pieces, alone, signals)
+        self._interval(pieces, alone, signals=signals)
 
     def _ask_execution(self, tape: Tape, alone: int) -> int:
         """The first interval up to `alone` in which a row could do something to an order."""
@@ -221,16 +231,24 @@ class HistoryRun:
         self.mark = mark
         self.presented += 1
 
-    def _interval(self, pieces: _Pieces, mark: int, signals: list[Message] | None = None) -> None:
-        """One interval of a chunk. With `signals` the strategies have taken their rows of it already."""
+    def _taken(self, pieces: _Pieces, mark: int) -> _Brought:
+        """All stages take what comes before the interval that ends at `mark`; returns what that brings."""
         prices = pieces.take_prices(mark)
         if prices is not None:
             self._untaken.append(prices)
         for key in self._unseen:
             self._show(pieces.tapes[key], self.mark)
         self._unseen = []
-        sig, ord_, ven = self._others()
-        sig += signals or ()
+        return self._others()
+
+    def _interval(
+        self, pieces: _Pieces, mark: int, others: _Brought | None = None, *, signals: Sequence[Message] = ()
+    ) -> None:
+        """One interval of a chunk. With `others` what comes before it was taken, and brought this; with
+        `signals` the strategies have taken their rows of it already.
+        """
+        sig, ord_, ven = self._taken(pieces, mark) if others is None else others
+        sig += signals
         rows, stop = pieces.rows, pieces.rows.until(mark)
         while rows.at < stop:
             message, begin, end = rows.piece(stop)
@@ -273,7 +291,7 @@ class HistoryRun:
         self._sink("features", made)
         return made
 
-    def _others(self) -> tuple[list[Message], list[Message], list[Message]]:
+    def _others(self) -> _Brought:
         """Each stage takes the other families' messages of the interval before; returns what they bring."""
         sig: list[Message] = []
         ord_: list[Message] = []
@@ -294,7 +312,7 @@ class HistoryRun:
         ord_ += self._risk.end_interval(end)
         ven += self._execution.end_interval(end)
         self._ord, self._ven = ord_, ven
-        self._alone = bool(sig or ord_ or ven)
+        self._alone = bool(sig) or not _TOLD_ONLY.issuperset(map(type, (*ord_, *ven)))
         self.mark = end.ts
         self._follow_orders()
         self.presented += 1

@@ -13,13 +13,14 @@ from penstock_contracts.signals import Note
 from penstock_contracts.types import Outcome as SignalOutcome
 from penstock_kernel.fills_hash import canonical_decimal, fills_hash
 from penstock_kernel.grid import NS_PER_SECOND
-from penstock_kernel.ledger import Contract
-from penstock_kernel.money import ZERO
+from penstock_kernel.ledger import Contract, fit
+from penstock_kernel.money import ONE, ZERO
 from penstock_kernel.session import SessionConfig
 
 from penstock_research.market import Market, buy_and_hold
 from penstock_research.performance import Performance, TradeFigures, performance, trade_figures
 from penstock_research.report.final import Tally, utc
+from penstock_research.report.rates import Rates
 from penstock_research.report.statistics import Point
 from penstock_research.report.trips import Trip, round_trips
 from penstock_research.tables import equity_frame, fills_frame, trades_frame
@@ -86,13 +87,22 @@ class Result:
         return round_trips(self.tally.fills, self.session.by_key)
 
     @cached_property
+    def account_trips(self) -> list[Trip]:
+        """The same with their money in account currency, at the rates of their ends."""
+        return [self._rates.in_account(each) for each in self.trips]
+
+    @cached_property
+    def _rates(self) -> Rates:
+        return Rates(self.session.currency, self.tally.samples)
+
+    @cached_property
     def performance(self) -> Performance:
         """The figures, sampled daily where thirty days were traded, else hourly or finer."""
         return self.statistics()
 
     def statistics(self, interval_ns: int | None = None, days: int = 365) -> Performance:
         """The figures with another sampling interval, or a year of 252 days."""
-        return performance(self.points, self.trips, step_ns=interval_ns, days=days)
+        return performance(self.points, self.account_trips, step_ns=interval_ns, days=days)
 
     @property
     def fills(self) -> pl.DataFrame:
@@ -110,13 +120,18 @@ class Result:
         return equity_frame(self.tally.samples)
 
     @property
-    def turnover(self) -> Decimal:
-        """Sum of the notionals of all fills, in the instruments' settlement currency."""
+    def turnover(self) -> Decimal | None:
+        """Sum of the notionals of all fills, in account currency; None where a rate is not known."""
         contracts = {key: Contract.of(each) for key, each in self.session.by_key.items()}
-        notionals = (
-            contracts[each.instrument].notional(each.quantity, each.price) for each in self.tally.fills
-        )
-        return sum(notionals, ZERO)
+        total = ZERO
+        for each in self.tally.fills:
+            contract = contracts[each.instrument]
+            rate = self._rates.at(contract.currency, each.ts)
+            if rate is None:
+                return None
+            notional = contract.notional(each.quantity, each.price)
+            total += notional if rate == ONE else fit(notional * rate)
+        return total
 
     def benchmark(self) -> list[tuple[int, float]]:
         """Buy and hold at each equity sample, in account currency; empty without prices."""
@@ -140,7 +155,7 @@ class Result:
         days = (end - self.session.start) / (86_400 * NS_PER_SECOND)
         worst = figures.drawdowns[0] if figures.drawdowns else None
         equity_end = account.equity if account else self.session.capital
-        capital = self.session.capital
+        capital, turnover = self.session.capital, self.turnover
         return {
             "strategies": [each.name for each in self.session.strategies],
             "instruments": [each.instrument for each in self.session.instruments],
@@ -166,8 +181,10 @@ class Result:
             "drawdown_max_trough": None if worst is None else utc(worst.ts_trough),
             "drawdown_max_recovered": utc(worst.ts_recovered) if worst and worst.ts_recovered else None,
             "drawdown_mean_fraction": figures.drawdown_mean,
-            "turnover": canonical_decimal(self.turnover),
-            "turnover_per_day": float(self.turnover / capital) / days if days > 0 else None,
+            "turnover": _text(turnover),
+            "turnover_per_day": float(turnover / capital) / days
+            if days > 0 and turnover is not None
+            else None,
             "time_in_market": in_market,
             "exposure_gross_mean": gross,
             "trades": figures_text(figures.trades),
@@ -194,9 +211,8 @@ class Result:
 
     def _grouped(self, by: str) -> dict[str, Any]:
         keys = sorted({getattr(each, by) for each in self.tally.fills})
-        return {
-            key: figures_text(trade_figures([t for t in self.trips if getattr(t, by) == key])) for key in keys
-        }
+        trips = self.account_trips
+        return {key: figures_text(trade_figures([t for t in trips if getattr(t, by) == key])) for key in keys}
 
 
 def figures_text(figures: TradeFigures) -> dict[str, Any]:

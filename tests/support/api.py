@@ -1,14 +1,22 @@
 """A served api in a test, and who plays risk for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
+from penstock_api.config import ApiConfig
+from penstock_api.server import serve
 from penstock_contracts.control import Command
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
+from penstock_runtime.embedded.server import free_port
+from penstock_runtime.log import Log
+from penstock_runtime.store.pool import open_pool
 from support.messages import START
-from support.store import SessionLog
+from support.store import SessionLog, session_log
 
 
 @dataclass
@@ -39,6 +47,27 @@ class Api:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"{path}: {found!r}, not {expected!r}") from None
+
+
+CONFIG = ApiConfig(port=0, command_timeout_s=0.5)
+
+
+@asynccontextmanager
+async def served(nats_url: str, postgres_url: str, **more: Any) -> AsyncIterator[Api]:
+    """An api on a log in which a session has begun."""
+    port = free_port()
+    async with session_log(nats_url) as session:
+        log = await Log.connect(nats_url, name="api")
+        pool = await open_pool(postgres_url, name="api")
+        stop = asyncio.Event()
+        config = CONFIG.model_copy(update={"port": port})
+        task = asyncio.create_task(serve(config, log, pool, stop, **more))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            yield Api(client, session, task, stop)
+        stop.set()
+        await asyncio.gather(task, return_exceptions=True)
+        await log.close()
+        pool.terminate()
 
 
 async def answer_next(session: SessionLog, *, accepted: bool = True) -> Command:

@@ -11,6 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
 
+from penstock_api.alerts.config import AlertsConfig
 from penstock_contracts.instrument import Instrument
 from penstock_features.config import FeaturesConfig
 from penstock_ingest.config import IngestConfig, parse_source
@@ -98,6 +99,7 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         "execution": root.execution.model_dump(mode="json"),
         "recorder": root.recorder.model_dump(mode="json"),
         "api": _api(loaded),
+        "alerts": _alerts(root.alerts),
         "log": _log(root.log),
     }
     return Resolved(document, session, config_hash(document), loaded.profile, ingest, tuple(feeds))
@@ -225,6 +227,20 @@ def _api(loaded: Loaded) -> dict[str, Any]:
     if api.port == 0 or (not loaded.is_set("api", "port") and not port_is_free(api.host, api.port)):
         api = api.model_copy(update={"port": free_port()})
     return api.model_dump(mode="json")
+
+
+def _alerts(alerts: AlertsConfig) -> dict[str, Any]:
+    """With absolute paths. ConfigError for an address that cannot be read, or that others can read too."""
+    targets = []
+    for target in alerts.targets:
+        try:
+            target.address()
+        except ValueError as error:
+            raise ConfigError(f"alerts.targets: {error}") from error
+        file = target.url_file
+        changes = {} if file is None else {"url_file": file.expanduser().absolute()}
+        targets.append(target.model_copy(update=changes))
+    return alerts.model_copy(update={"targets": tuple(targets)}).model_dump(mode="json")
 
 
 def port_is_free(host: str, port: int) -> bool:

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
+from penstock_api.alerts.config import AlertsConfig
 from penstock_api.config import ApiConfig
 from penstock_contracts.types import InstrumentKey
 from penstock_execution.config import ExecutionConfig
@@ -105,4 +106,5 @@ class RootConfig(BaseModel):
     execution: ExecutionConfig = ExecutionConfig()
     recorder: RecorderConfig = RecorderConfig()
     api: ApiConfig = ApiConfig()
+    alerts: AlertsConfig = AlertsConfig()
     log: StreamLimits = StreamLimits()

@@ -1,5 +1,7 @@
 """Family `ord`: what risk decides, and what it knows of positions and money."""
 
+from dataclasses import field
+
 from penstock_contracts.base import message, record
 from penstock_contracts.types import (
     Count,
@@ -177,6 +179,8 @@ class PnlSampled:
     equity_peak: Exact
     drawdown_max: Exact
     """Largest fall of equity from its peak so far, in account currency, over all marks."""
+    rates: dict[Currency, Positive] = field(default_factory=dict)
+    """Of every other currency that it has something in: worth of one unit in account currency."""
 
 
 @message("ord", "state")

@@ -10,8 +10,8 @@ from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import PnlSampled, PositionChanged
 from penstock_contracts.types import Liquidity
 from penstock_contracts.venue import Fill
-from penstock_kernel.ledger import Contract, Position
-from penstock_kernel.money import ZERO
+from penstock_kernel.ledger import Contract, Position, fit
+from penstock_kernel.money import ONE, ZERO
 
 from penstock_research.report.findings import Findings
 
@@ -47,6 +47,8 @@ class MoneyAudit:
     _after: dict[str, tuple[Key, Holding]] = field(default_factory=dict)
     """By fill id: what risk should say next."""
     last_account: PnlSampled | None = None
+    _told: dict[Key, PositionChanged] = field(default_factory=dict)
+    """What risk said last of each position."""
 
     def take(self, message: Message) -> None:
         """Take the next event."""
@@ -71,11 +73,11 @@ class MoneyAudit:
             self.findings.expect(
                 last.reserved == 0, "I6", f"{last.reserved} stays reserved with no order open"
             )
-        if all(self._settles_in_account(key) for key in self.positions):
-            realized = sum((each.pnl_realized for each in self.positions.values()), ZERO)
-            fees = sum((each.fees.get(self.currency, ZERO) for each in self.positions.values()), ZERO)
-            self._equal(last.pnl_realized, realized, "realised PnL of the account")
-            self._equal(last.fees, fees, "fees of the account")
+        rates = {self.currency: ONE, **last.rates}
+        due = [(each.contract.currency, each.pnl_realized) for each in self.positions.values()]
+        self._adds_up(last.pnl_realized, due, rates, "realised PnL of the account")
+        due = [fee for each in self.positions.values() for fee in each.fees.items()]
+        self._adds_up(last.fees, due, rates, "fees of the account")
 
     def _fill(self, fill: Fill) -> None:
         instrument = self.instruments.get(fill.instrument)
@@ -106,6 +108,7 @@ class MoneyAudit:
 
     def _position(self, said: PositionChanged) -> None:
         key = (said.strategy, said.instrument)
+        self._told[key] = said
         if said.fill_id is None:
             position = self.positions.get(key)
             expected = holding(position) if position else Holding(ZERO, None, ZERO, ZERO)
@@ -134,13 +137,22 @@ class MoneyAudit:
             return
         equity = self.capital + sample.pnl_realized + sample.pnl_unrealized - sample.fees
         self._equal(sample.equity, equity, f"equity at {sample.ts}")
+        rates = {self.currency: ONE, **sample.rates}
+        due = [(each.currency, each.pnl_realized) for each in self._told.values()]
+        self._adds_up(sample.pnl_realized, due, rates, f"realised PnL at {sample.ts}")
         self.last_account = sample
 
     def _equal(self, said: Decimal, due: Decimal, what: str) -> None:
         self.findings.expect(said == due, "I1", f"{what}: {said}, but {due} follows from the fills")
 
-    def _settles_in_account(self, key: Key) -> bool:
-        return self.instruments[key[1]].settlement == self.currency
+    def _adds_up(
+        self, said: Decimal, due: list[tuple[str, Decimal]], rates: Mapping[str, Decimal], what: str
+    ) -> None:
+        """Amounts by currency, each converted as risk does, are what it said; not told without a rate."""
+        due = [(currency, amount) for currency, amount in due if amount]
+        if all(currency in rates for currency, _ in due):
+            parts = (amount if rates[each] == ONE else fit(amount * rates[each]) for each, amount in due)
+            self._equal(said, sum(parts, ZERO), what)
 
 
 def holding(position: Position) -> Holding:

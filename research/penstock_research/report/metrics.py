@@ -12,6 +12,7 @@ from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.money import ZERO
 
 from penstock_research.report.final import FinalReport, Tally, utc
+from penstock_research.report.rates import Rates
 from penstock_research.report.statistics import equity_statistics, step_for
 from penstock_research.report.trips import Trip, round_trips
 
@@ -27,17 +28,17 @@ def metrics(report: FinalReport, counted: Tally, instruments: Mapping[str, Instr
     curve = equity_statistics(counted.equity, step)
     figures = asdict(curve)
     figures["drawdown"] = None if curve.drawdown is None else canonical_decimal(curve.drawdown)
+    rates = Rates(report.currency, counted.samples)
+    trips = [rates.in_account(each) for each in round_trips(counted.fills, instruments)]
     year = f"{curve.periods_per_year:g} periods of {step / NS_PER_SECOND:g} s in a year of 365 days"
     return {
         "session_id": report.session_id,
         "currency": report.currency,
         "equity": figures,
         "annualisation": year,
-        "trades": trade_figures(round_trips(counted.fills, instruments)),
+        "trades": trade_figures(trips),
         "by_strategy": {
-            name: trade_figures(
-                round_trips((fill for fill in counted.fills if fill.strategy == name), instruments)
-            )
+            name: trade_figures([each for each in trips if each.strategy == name])
             for name in report.strategies
         },
         "refusals": dict(sorted(counted.refusals.items())),

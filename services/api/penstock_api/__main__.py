@@ -8,6 +8,7 @@ from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.store.archive import DatabasePast
 from penstock_runtime.store.pool import open_pool
 
+from penstock_api.alerts.config import AlertsConfig
 from penstock_api.config import ApiConfig
 from penstock_api.server import NAME, serve
 
@@ -18,7 +19,7 @@ REST_S = 0.02
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Serve until stopped."""
     config = settings.section("api", ApiConfig)
-    pool = await open_pool(settings.postgres_url, name=NAME)
+    pool = await open_pool(settings.database_url(), name=NAME)
     log = await Log.connect(
         settings.nats_url,
         partition=settings.session.partition,
@@ -27,7 +28,9 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
         rest_s=REST_S,
     )
     try:
-        await serve(config, log, pool, stop, data_dir=settings.data_dir)
+        with log.refusals():
+            alerts = settings.section("alerts", AlertsConfig)
+            await serve(config, log, pool, stop, data_dir=settings.data_dir, alerts=alerts)
     finally:
         await log.close()
         pool.terminate()

@@ -15,6 +15,7 @@ from penstock_api.access.tokens import FILE, TokenFile
 from penstock_api.bounds import Bounds
 from penstock_api.config import ApiConfig
 from penstock_api.context import Context
+from penstock_api.dashboard import router as dashboard
 from penstock_api.feed import Feed
 from penstock_api.giving import Given
 from penstock_api.headers import AnswerHeaders
@@ -23,6 +24,7 @@ from penstock_api.routes import (
     commands,
     health,
     market,
+    metrics,
     money,
     operation,
     orders,
@@ -32,6 +34,7 @@ from penstock_api.routes import (
     session,
     signals,
     strategies,
+    traces,
 )
 from penstock_api.services import Board
 from penstock_api.streaming import Hub
@@ -45,13 +48,16 @@ ROUTERS = (
     money.router,
     signals.router,
     orders.router,
+    traces.router,
     placing.router,
     strategies.router,
     risk.router,
     commands.router,
     operation.router,
     reports.router,
+    metrics.router,
     streaming,
+    dashboard,
 )
 
 

@@ -1,10 +1,12 @@
 """The OpenAPI document: every error as problem details, with the statuses that the gate and bounds give."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from penstock_api.access.roles import Needs, Role
 from penstock_api.problems import MEDIA_TYPE
@@ -51,6 +53,20 @@ def role_of(route: APIRoute) -> Role | None:
     return max(roles, key=list(Role).index, default=None)
 
 
+def routes_of(app: FastAPI) -> Iterator[BaseRoute]:
+    """Every route of the app, those of included routers too."""
+    return _walk(app.routes)
+
+
+def _walk(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in routes:
+        included = getattr(route, "original_router", None)  # a router stays whole where it was included
+        if included is None:
+            yield route
+        else:
+            yield from _walk(included.routes)
+
+
 def install(app: FastAPI) -> None:
     """Have the app describe itself."""
 
@@ -76,7 +92,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "cookie", "name": "penstock_session"},
     }
-    for route in app.routes:
+    for route in routes_of(app):
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 _describe(document["paths"][route.path_format][method.lower()], route, method)

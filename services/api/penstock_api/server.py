@@ -16,6 +16,8 @@ from penstock_runtime.store.pool import Pool
 
 from penstock_api.access.gate import is_loopback
 from penstock_api.access.tokens import TokenFile
+from penstock_api.alerts.config import AlertsConfig
+from penstock_api.alerts.watch import AlertWatch
 from penstock_api.app import create_app
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
@@ -38,7 +40,13 @@ class _WebServer(uvicorn.Server):
 
 
 async def serve(
-    config: ApiConfig, log: Log, pool: Pool, stop: asyncio.Event, *, data_dir: Path | None = None
+    config: ApiConfig,
+    log: Log,
+    pool: Pool,
+    stop: asyncio.Event,
+    *,
+    data_dir: Path | None = None,
+    alerts: AlertsConfig = AlertsConfig(),  # noqa: B008
 ) -> None:
     """Serve until stopped, then finish the requests that run.
 
@@ -47,6 +55,7 @@ async def serve(
     """
     feed, board = Feed(log), Board()
     health = Health(NAME)
+    watch = AlertWatch(alerts, log, feed, board, data_dir)
     app = create_app(config, log, feed, board, pool, data_dir=data_dir)
     _check_bind(config, app.state.context.tokens)
     with _listen(config) as listener:
@@ -59,14 +68,15 @@ async def serve(
             health.state = "running" if feed.caught_up else "catching up"
             health.mark = max(feed.replica.marks.values(), default=0)
             health.lag, health.events, health.errors = feed.backlog, feed.taken, feed.unreadable
-            health.view = {"url": url}
+            health.view = {"url": url, "alerts": watch.view()}
 
         reporting = asyncio.create_task(report_for_ever(health, log, refresh), name="health")
         serving = asyncio.create_task(web.serve(sockets=[listener]), name="web")
         feeding = asyncio.create_task(feed.run(stop), name="feed")
         _log.info("serving", url=url)
         try:
-            await asyncio.wait({serving, feeding}, return_when=asyncio.FIRST_COMPLETED)
+            async with watch.running():
+                await asyncio.wait({serving, feeding}, return_when=asyncio.FIRST_COMPLETED)
             await app.state.hub.close()
             web.should_exit = True
             stop.set()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from penstock_contracts.subjects import slug
-from penstock_contracts.types import Ns, Positive, Scale
+from penstock_contracts.types import InstrumentKey, Ns, Positive, Scale
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 NS_PER = {
@@ -139,6 +139,10 @@ class IngestConfig(BaseModel):
     """Distance of the marks, ns; none: 100 ms, or the interval of bar files when there is nothing else."""
     instruments_file: Path | None = None
     """Definitions of instruments (`instruments.toml`); none: inferred, with a warning."""
+    rates: tuple[InstrumentKey, ...] = ()
+    """Instruments whose prices are rates of exchange, such as `eur-usd.replay`; beside files of rates."""
+    rate_interval: Duration = 60 * NS_PER["m"]
+    """Least distance of two rates from the prices of one instrument, ns or text such as `15m`."""
     columns: dict[str, str] = {}
     """Which column holds what, where the name does not say it: `{"ts": "when", "open": "o"}`. For a file
     without a header line the column's number, from 1."""

@@ -149,6 +149,11 @@ class TableFeed:
         return self._table.plain["interval"] if self._table.make is BarBatch else None
 
     @property
+    def table(self) -> Table:
+        """Its good rows."""
+        return self._table
+
+    @property
     def rows(self) -> int:
         """All rows, the quarantined ones included."""
         return len(self._table.ts) + len(self._table.bad_after)

@@ -15,6 +15,7 @@ from penstock_ingest.files.feeds import file_feeds
 from penstock_ingest.files.read import Part, ReadOptions, read_file
 from penstock_ingest.hours import check_calendars
 from penstock_ingest.instruments import SYNTHETIC, Definition, define, definition_for, load_definitions
+from penstock_ingest.rates import rate_feeds
 from penstock_ingest.recording import RecordingEnd, recording_feeds
 from penstock_ingest.synthetic.feed import SyntheticFeed, instrument_values
 from penstock_ingest.synthetic.quotes import SyntheticQuotes
@@ -57,7 +58,7 @@ def open_sources(config: IngestConfig, instruments_file: Path | None = None) -> 
         feeds[at].append(feed)
     opened = [feed for at in range(len(sources)) for feed in feeds[at]]
     check_calendars(instruments_of(opened))
-    return opened
+    return [*opened, *rate_feeds(opened, config.rates, config.rate_interval)]
 
 
 def choose_grid(feeds: Sequence[Feed], setting: int | None = None, realtime: bool = False) -> int:

@@ -55,8 +55,8 @@ class Holding:
 class Account:
     """The arithmetic over a `RiskState`. Everything of its own is derived; `rebuild` makes it anew."""
 
-    __slots__ = ("_currency", "base", "capital", "config", "daily_loss_max", "fees", "floor", "holdings",
-                 "pnl_realized", "state", "unrealized")  # fmt: skip
+    __slots__ = ("_currency", "base", "capital", "config", "daily_loss_max", "fees", "floor", "foreign",
+                 "holdings", "pnl_realized", "state", "unrealized")  # fmt: skip
 
     def __init__(self, config: RiskConfig, session: SessionConfig, state: RiskState) -> None:
         self._currency = session.currency
@@ -74,15 +74,21 @@ class Account:
         """Derive everything from the books, marks and rates: after a fill, a rate or a restore."""
         self.holdings: dict[str, Holding] = {}
         realized = fees = ZERO
+        foreign: dict[str, Decimal] = {}
         for book in self.state.books:
             position = book.position
+            if position.contract.currency != self._currency and (position.quantity or position.pnl_realized):
+                foreign[position.contract.currency] = self.need_rate(position.contract.currency)
             if position.pnl_realized:
                 realized += self.convert(position.pnl_realized, position.contract.currency)
             for currency, amount in position.fees.items():
                 fees += self.convert(amount, currency)
+                if currency != self._currency:
+                    foreign[currency] = self.need_rate(currency)
             if position.quantity:
                 self._hold(book)
         self.pnl_realized, self.fees = realized, fees
+        self.foreign = foreign
         self.base = self.capital + realized - fees
         self.unrealized = ZERO
         for instrument, holding in self.holdings.items():
@@ -234,6 +240,7 @@ class Account:
             reserved=exposures.reserved,
             equity_peak=account.equity_peak,
             drawdown_max=account.drawdown_max,
+            rates=dict(self.foreign),
         )
 
 

@@ -171,8 +171,13 @@ class RiskStage:
         return NOTHING
 
     def _rate(self, rate: Rate) -> Outputs:
-        self._account.take_rate(rate)
-        return NOTHING
+        account = self._account
+        if not account.take_rate(rate) or not {rate.base, rate.quote} & account.foreign.keys():
+            return NOTHING
+        # What the account has is worth another amount: the end of the data may come before the next sample.
+        reached_floor = account.settle()
+        outputs: list[Message] = [account.sample(rate.ts_init)]
+        return [*outputs, *self._stop(self._state.account.ts_prices)] if reached_floor else outputs
 
     # --- Intervals ---
 

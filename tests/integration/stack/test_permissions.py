@@ -61,7 +61,9 @@ async def test_a_refusal_is_named_where_the_service_measures_itself(credentials:
     log = await Log.connect(url_of(credentials, "strategy"), name="strategy")
     log.publish_block(APPROVED, b"NATS/1.0\r\n\r\n", b"{}")
     log.flush()
-    await log.client.flush()
+    async with asyncio.timeout(60):
+        while log.refusal is None:
+            await asyncio.sleep(0.01)
     with pytest.raises(
         NotPermitted, match=r"^strategy: the log at 127\.0\.0\.1:\d+ refuses publish to .*p0\.ord"
     ):

@@ -78,6 +78,13 @@ class DeadLetters:
             letters[letter.sequence] = letter if known is None else replace(known, copies=known.copies + 1)
         return [replace(each, retried_as=retried.get(each.number, 0)) for each in letters.values()]
 
+    async def count(self) -> int:
+        """How many messages are kept, copies and retries included. Unavailable when that cannot be told."""
+        try:
+            return (await self._log.js.stream_info(DEAD_LETTERS)).state.messages
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable(f"the dead letters cannot be read: {reason(error)}") from error
+
     async def find(self, number: int) -> DeadLetter | None:
         """One letter, or None when there is none of that number."""
         return next((each for each in await self.all() if each.number == number), None)

@@ -29,7 +29,8 @@ class Base {
     this.followed = true; // until somebody moves it
     for (const each of ["wheel", "pointerdown"]) this.element.addEventListener(each, () => { this.followed = false; }, { passive: true });
     this.element.addEventListener("dblclick", () => { this.followed = true; });
-    new ResizeObserver(() => this.follow()).observe(this.element);
+    this.sized = new ResizeObserver(() => this.follow());
+    this.sized.observe(this.element);
     charts.add(this);
   }
 
@@ -48,6 +49,7 @@ class Base {
 
   destroy() {
     charts.delete(this);
+    this.sized.disconnect();
     this.chart.remove();
   }
 }
