@@ -12,6 +12,7 @@ from rich.console import Console
 
 from penstock import __version__
 from penstock.commands import (
+    alerts,
     archive,
     backtest,
     config,
@@ -98,6 +99,7 @@ app.add_typer(strategy.app, name="strategy", rich_help_panel=OPERATE)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=OPERATE)
 app.add_typer(stack.app, name="stack", rich_help_panel=OPERATE)
 app.add_typer(db.app, name="db", rich_help_panel=OPERATE)
 app.add_typer(query.app, name="query", rich_help_panel=LOOK)
