@@ -70,17 +70,18 @@ async def served(nats_url: str, postgres_url: str, **more: Any) -> AsyncIterator
         pool.terminate()
 
 
-async def answer_next(session: SessionLog, *, accepted: bool = True) -> Command:
-    """Be risk: say to the next command what becomes of it."""
+async def answer_next(session: SessionLog, *, accepted: bool = True, **changes: Any) -> Command:
+    """Be risk: say to the first command of the log what becomes of it."""
     command = await _next_command(session)
     state = {"halt": TradingState.HALTED, "flatten": TradingState.REDUCING, "resume": TradingState.ACTIVE}
     change = TradingStateChanged(
         ts=START,
-        state=state[command.verb] if accepted else TradingState.HALTED,
+        state=state.get(command.verb, TradingState.ACTIVE) if accepted else TradingState.HALTED,
         previous=TradingState.ACTIVE,
         reason=command.reason or "operator" if accepted else "halted: flatten needs override",
         command_id=command.command_id,
         accepted=accepted,
+        **changes,
     )
     await session.put("ord", change)
     return command
