@@ -13,6 +13,7 @@ What a definition leaves out is inferred from the file, with a warning; numbers 
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -24,7 +25,7 @@ from penstock_contracts.codec import adapter
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.subjects import instrument_key
 from penstock_contracts.types import InstrumentKey, InstrumentKind
-from penstock_kernel.grid import NS_PER_DAY
+from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND
 from penstock_kernel.money import unit
 from pydantic import TypeAdapter, ValidationError
 
@@ -170,6 +171,15 @@ def _required(each: Any) -> bool:
     return each.default is MISSING and each.default_factory is MISSING
 
 
+def _plain(where: str, name: str, value: object) -> object:
+    """A float as the decimal that it is written as, a time as ns."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise DefinitionError(f"{where}.{name}: say in which zone, as in 2024-12-20T21:00:00Z")
+        return int(value.timestamp()) * NS_PER_SECOND
+    return str(value) if isinstance(value, float) else value
+
+
 def _definition(where: str, entry: Mapping[str, Any]) -> Definition:
     adapters = _field_adapters()
     files = entry.get("files", [])
@@ -182,8 +192,7 @@ def _definition(where: str, entry: Mapping[str, Any]) -> Definition:
         if name not in adapters:
             raise DefinitionError(f"{where}.{name}: not known; fields are {', '.join(adapters)}")
         try:
-            # A float stands for the decimal that it is written as.
-            values[name] = adapters[name].validate_python(str(value) if isinstance(value, float) else value)
+            values[name] = adapters[name].validate_python(_plain(where, name, value))
         except ValidationError as error:
             message = error.errors(include_url=False, include_input=False)[0]["msg"]
             raise DefinitionError(f"{where}.{name}: {message}") from None
