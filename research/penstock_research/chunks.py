@@ -229,7 +229,7 @@ class Tape:
         row = self._row
         for at in range(self._at, len(self._messages)):
             marks = self._marks[at]
-            stop = int(np.searchsorted(marks, mark, side="left"))
+            stop = int(marks.searchsorted(mark))
             if stop > row:
                 yield _piece(self._messages[at], row, stop), marks[row:stop]
             if stop < len(marks):
@@ -240,7 +240,7 @@ class Tape:
         """What was not taken yet of the intervals up to `mark`."""
         while self._at < len(self._messages):
             marks = self._marks[self._at]
-            stop = int(np.searchsorted(marks, mark, side="right"))
+            stop = int(marks.searchsorted(mark, "right"))
             row, self._row = self._row, stop
             if stop > row:
                 yield _piece(self._messages[self._at], row, stop)

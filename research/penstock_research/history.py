@@ -59,7 +59,7 @@ class _Pieces:
 
     def take_prices(self, before: int) -> Prices | None:
         """The prices of all marks before `before` that were not taken yet."""
-        stop = int(np.searchsorted(self.price_marks, before, side="left"))
+        stop = int(self.price_marks.searchsorted(before))
         first, self.price = self.price, max(stop, self.price)
         if self.prices is None or stop <= first:
             return None
@@ -161,7 +161,7 @@ class HistoryRun:
         stages = (self._features, self._strategy, self._risk, self._execution)
         while self.mark < chunk.end and not self._ended:
             target = self.mark + self._grid
-            if not (self._alone or self.commands):
+            if not (self._alone or self.commands or self._ord or self._ven):
                 due = min(stage.status().next_due for stage in stages)
                 following = min((mark for tape in tapes if (mark := tape.next_mark())), default=chunk.end)
                 following = min(following, max(grid_at_or_after(due, self._grid), target), chunk.end)
@@ -183,7 +183,7 @@ class HistoryRun:
         alone = pieces.end if due == NEVER else min(pieces.end, max(grid_at_or_after(due, grid), mark + grid))
         alone = min(alone, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
         prices, first = pieces.prices, pieces.price
-        stop = int(np.searchsorted(pieces.price_marks, alone, side="left"))
+        stop = int(pieces.price_marks.searchsorted(alone))
         if prices is not None and stop > first:
             quiet = self._risk.quiet_rows(part_of(prices, first, stop))
             if quiet < stop - first:

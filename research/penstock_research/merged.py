@@ -78,7 +78,7 @@ class Merged:
 
     def until(self, mark: int) -> int:
         """Where the rows of the intervals up to `mark` end in this order."""
-        return int(np.searchsorted(self.marks, mark, side="right"))
+        return int(self.marks.searchsorted(mark, "right"))
 
     def piece(self, stop: int) -> tuple[FeatureMessage, int, int]:
         """The next rows of one message, [begin, end), none of them at or beyond place `stop`."""

@@ -42,7 +42,7 @@ def take_prices(account: Account, prices: Prices, on_breach: OnBreach) -> None:
         _take_rows(account, prices, 0, rows, on_breach)
         return
     state = account.state.account
-    first = int(np.searchsorted(prices.ts, state.ts_prices, side="right")) if state.dirty else 0
+    first = int(prices.ts.searchsorted(state.ts_prices, "right")) if state.dirty else 0
     held = [number for number, name in enumerate(prices.instruments) if name in account.holdings]
     if len(held) > 1 or first == rows:
         _take_rows(account, prices, 0, rows, on_breach)
@@ -57,6 +57,8 @@ def take_prices(account: Account, prices: Prices, on_breach: OnBreach) -> None:
 
 def quiet_rows(account: Account, prices: Prices) -> int:
     """How many leading rows reach no stop. Changes nothing."""
+    if _far_from_stops(account, prices):
+        return len(prices.ts)
 
     def stop(ts: int) -> None:
         raise _Breach(ts)
@@ -68,6 +70,47 @@ def quiet_rows(account: Account, prices: Prices) -> int:
     except _Breach as breach:
         return int(np.searchsorted(prices.ts, breach.ts, side="left"))
     return len(prices.ts)
+
+
+def _far_from_stops(account: Account, prices: Prices) -> bool:
+    """Whether no row can reach a stop, by the extremes alone. What this leaves open the rows themselves tell.
+
+    Equity stays between `low` and `high`, so any peak lies between the present one and `high`, any floor of
+    the peak between those of the two, and a day that begins starts at `high` or below.
+    """
+    held = [number for number, name in enumerate(prices.instruments) if name in account.holdings]
+    if len(held) > 1:
+        return False
+    state = account.state.account
+    now = account.base + account.unrealized
+    low, high = min(now, state.equity), max(now, state.equity)
+    if held:
+        holding, scale = account.holdings[prices.instruments[held[0]]], prices.scales[held[0]]
+        bids, asks = _sides(prices, held[0])
+        if len(bids):
+            others = now - holding.value
+            lowest, highest = (from_scaled(each, scale) for each in (bids.min().item(), bids.max().item()))
+            cheap, dear = (
+                (lowest, highest)
+                if asks is bids
+                else (from_scaled(each, scale) for each in (asks.min().item(), asks.max().item()))
+            )
+            low = min(low, others + holding.worth(lowest, dear))
+            high = max(high, others + holding.worth(highest, cheap))
+    peak = max(state.stop_peak, high)
+    peak_floor = peak - peak * account.config.drawdown_fraction_max
+    return low > max(account.floor, high - account.daily_loss_max, peak_floor)
+
+
+def _sides(prices: Prices, which: int) -> tuple[Column, Column]:
+    """Bids and asks of one instrument's rows, the last price where there are none."""
+    last, bid, ask = prices.last, prices.bid, prices.ask
+    if len(prices.instruments) > 1:
+        rows = prices.index == which
+        last, bid, ask = last[rows], bid[rows], ask[rows]
+    if not bid.any() and not ask.any():
+        return last, last
+    return np.where(bid > 0, bid, last), np.where(ask > 0, ask, last)
 
 
 def _scratch(account: Account, instruments: tuple[str, ...]) -> Account:
@@ -143,7 +186,7 @@ def _last_rows(prices: Prices, first: int) -> list[int]:
 
 def _take_stretch(account: Account, prices: Prices, first: int, which: int, on_breach: OnBreach) -> None:
     """Evaluate the rows of the one instrument that is held, but for those of the last mark."""
-    end = int(np.searchsorted(prices.ts, prices.ts[-1], side="left"))
+    end = int(prices.ts.searchsorted(prices.ts[-1]))
     rows: slice | Column = slice(first, end)
     if len(prices.instruments) > 1:
         rows = first + np.flatnonzero(prices.index[first:end] == which)
