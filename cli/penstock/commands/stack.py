@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,6 +31,8 @@ Credentials = Annotated[
     typer.Option("--credentials", metavar="DIR", help="With the operator's nats.url and postgres.url."),
 ]
 CREDENTIALS = Path("/credentials")
+LINGER_S = 2.0
+"""With the warden its container ends, and every command in it: `penstock down --flatten` is still to say so."""
 
 
 @app.command()
@@ -96,6 +99,7 @@ def warden(
         shown.print(f"session {plan.session.session_id}: the warden stops; positions stay")
         return
     print_report(shown, report, plan.out / report.session_id)
+    time.sleep(LINGER_S)
 
 
 def _servers(folder: Path) -> Servers:
