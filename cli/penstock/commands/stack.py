@@ -32,7 +32,7 @@ Credentials = Annotated[
 ]
 CREDENTIALS = Path("/credentials")
 LINGER_S = 2.0
-"""With the warden its container ends, and every command in it: `penstock down --flatten` is still to say so."""
+"""With the warden every command in its container ends: `penstock down --flatten` is still to say so."""
 
 
 @app.command()
