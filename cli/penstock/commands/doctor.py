@@ -1,5 +1,6 @@
 """`penstock doctor`: what is installed, what is missing, and the mend."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -18,11 +19,14 @@ from penstock_runtime.embedded.postgres import postgres_bin
 from penstock_runtime.embedded.server import free_port
 from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.log import StreamLimits
+from penstock_runtime.store.schema import Standing
+from penstock_runtime.store.upkeep import standing
 
 from penstock import __version__
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.errors import CommandError
+from penstock.launch.database import ADDRESS, database_at
 from penstock.launch.finish import LIBRARIES
 from penstock.launch.paths import DataDir
 from penstock.launch.servers import STORE_BYTES
@@ -81,6 +85,7 @@ def examine(data_dir: DataDir) -> Iterator[Check]:
     yield _disk(data_dir.path)
     yield _memory()
     yield _streams(StreamLimits(), STORE_BYTES)
+    yield asyncio.run(_database(data_dir))
     yield _session(data_dir)
 
 
@@ -139,6 +144,23 @@ def _streams(limits: StreamLimits, store_bytes: int) -> Check:
     except BadConfiguration as error:
         return Check("streams", False, found, str(error))
     return Check("streams", True, found)
+
+
+async def _database(data_dir: DataDir) -> Check:
+    """Tier and schema of the database that runs; one that rests is not started for this."""
+    running = data_dir.running()
+    url = os.environ.get(ADDRESS) or (running.postgres_url if running is not None else "")
+    if not url:
+        rests = (data_dir.postgres / "data").is_dir()
+        text = "rests; `penstock db status` looks into it" if rests else "none yet; a session makes one"
+        return Check("database", True, text)
+    try:
+        async with database_at(url, any_schema=True) as pool:
+            schema, tier = await standing(pool)
+    except CommandError as error:
+        return Check("database", False, str(error), f"see the server and {ADDRESS}")
+    found = f"tier {tier}, schema {schema.standing}"
+    return Check("database", schema.standing is Standing.CURRENT, found, schema.problem)
 
 
 def _session(data_dir: DataDir) -> Check:

@@ -36,6 +36,7 @@ async def test_an_empty_database_is_told_migrated_and_told_again(typed) -> None:
     assert (await typed("db", "migrate"))[1] == "nothing to apply\n"
     code, told, _ = await typed("db", "status", "--json")
     assert (code, json.loads(told)["schema"]) == (0, "current")
+    assert "database: tier plain, schema current" in (await typed("doctor"))[1]
 
 
 async def test_upkeep_makes_longer_bars_and_moves_what_is_old(  # type: ignore[no-untyped-def]

@@ -18,11 +18,17 @@ async def live() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(request: Request) -> JSONResponse:
-    """The log is read to its end, and the database answers; 503 with the reasons otherwise."""
-    reasons = await reasons_of(context_of(request))
+    """The log is read to its end, and the database answers; 503 with the reasons otherwise.
+
+    Tells what the database is: plain PostgreSQL, or TimescaleDB under one of its two licences.
+    """
+    context = context_of(request)
+    reasons = await reasons_of(context)
     if reasons:
         return problem(503, "; ".join(reasons), reasons=reasons)
-    return JSONResponse({"status": "ready"})
+    schema, tier = await context.queries.check()
+    database = {"tier": tier, "schema": schema.standing, "migration": schema.applied[-1]}
+    return JSONResponse({"status": "ready", "database": database})
 
 
 async def reasons_of(context: Context) -> list[str]:

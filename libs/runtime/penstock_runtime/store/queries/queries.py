@@ -1,5 +1,6 @@
 """The queries. They work on every tier, and read what the recorder has committed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -20,6 +21,8 @@ from penstock_runtime.store.queries.tables import (
     SessionRow,
     SignalRow,
 )
+from penstock_runtime.store.schema import Schema, Standing, schema_of
+from penstock_runtime.store.tier import Tier, detect_tier
 
 R = TypeVar("R")
 P = TypeVar("P", SignalRow, RefusalRow, OrderRow, FillRow, PnlRow)
@@ -42,10 +45,14 @@ class Queries:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def check(self, timeout_s: float = 1.0) -> None:
-        """Return when the database answers and has its tables; Unavailable when it does not."""
+    async def check(self, timeout_s: float = 1.0) -> tuple[Schema, Tier]:
+        """How the database stands, when it answers and its schema is this version's; else Unavailable."""
         async with answered():
-            await self._pool.fetchval("SELECT count(*) FROM cursors", timeout=timeout_s)
+            async with asyncio.timeout(timeout_s):
+                schema, tier = await schema_of(self._pool), await detect_tier(self._pool)
+        if schema.standing is not Standing.CURRENT:
+            raise Unavailable(schema.problem)
+        return schema, tier
 
     async def sessions(self, limit: int = 100) -> list[SessionRow]:
         """The sessions, the last one first."""
