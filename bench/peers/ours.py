@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 import typer
 from penstock_contracts.base import Message
 from penstock_contracts.codec import encode
@@ -26,7 +27,9 @@ from penstock_research.chained import Stages, run_chained
 from penstock_research.chunks import BatchFeed, Chunks
 from penstock_research.history import Sink
 
-from bench.peers.works import CAPITAL, FEE_TAKER, QUANTITY, WORKS, Work
+from bench.peers.compare import curve
+from bench.peers.data import last_middle, read
+from bench.peers.works import CAPITAL, FEE_MAKER, FEE_TAKER, QUANTITY, WORKS, Work
 
 COMPARED = {
     "signals": (Signal,), "outcomes": (SignalRefused, SignalResolved), "approvals": (OrderApproved,),
@@ -37,7 +40,13 @@ STRATEGIES = Path(__file__).with_name("strategies.py")
 
 def document_of(work: Work, file: Path) -> dict[str, Any]:
     """The resolved configuration: no spread and no slippage, as the peer has none; all limits evaluated."""
-    paper = {"spread_bps": 0, "slippage_bps": 0, "fee_taker": FEE_TAKER, "participation": 1}
+    paper = {
+        "spread_bps": 0,
+        "slippage_bps": 0,
+        "fee_taker": FEE_TAKER,
+        "fee_maker": FEE_MAKER,
+        "participation": 1,
+    }
     source = work.strategy if work.strategy.islower() else f"{STRATEGIES}:{work.strategy}"
     return Backtest(
         file, source, parameters=work.parameters, capital=CAPITAL, interval=work.interval, profile="open",
@@ -129,6 +138,12 @@ def main(
         for each in outputs
         if type(each) is Fill
     ]
+    if work.data == "books":
+        book = read(file)
+        end, middle = book["ts"][-1:].astype(np.int64), np.array([last_middle(book)])
+        fills = [row for row in result.pop("fills") if row[0] <= end[0]]
+        result["equity_final"] = round(float(curve(fills, end, middle, CAPITAL)[0]), 2)
+        result["fills_count"] = len(fills)
     write_result(folder / f"{name}.ours.json", result)
 
 

@@ -25,6 +25,8 @@ def prepare(folder: Path, name: str, *, quick: bool) -> Path:
             return data.write(file, data.trades(rows))
         case "quotes":
             return data.write(file, data.quotes(rows))
+        case "books":
+            return data.write(file, data.books(rows))
         case "bars":
             return data.write(file, data.repeated(_month(folder), 1 if quick else MONTHS))
         case "month":

@@ -1,7 +1,10 @@
-"""The strategy that is called on every trade. `peer_nautilus.py` has the same for NautilusTrader."""
+"""Strategies that are called on every trade or book update; the peers' modules have the same for them."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from penstock_contracts.signals import OrderStyle
+from penstock_contracts.types import OrderType
 from penstock_strategy import Intents, Needs, Parameters, Row, Strategy
 from pydantic import Field
 
@@ -57,3 +60,40 @@ class TickCross(Strategy[TickCrossParameters, TickCrossState]):
         if first:
             return None
         return self.long(row.instrument) if side > 0 else self.short(row.instrument)
+
+
+class PassiveParameters(Parameters):
+    """When it acts."""
+
+    every_ns: int = Field(default=20_000_000_000, ge=1, description="Event time between two of its orders.")
+    tick: Decimal = Field(default=Decimal("0.1"), gt=0, description="Half the spread.")
+
+
+@dataclass(slots=True)
+class PassiveState:
+    """When it acts next."""
+
+    due: int = 0
+
+
+class Passive(Strategy[PassiveParameters, PassiveState]):
+    """One resting order: bids while it is flat, offers while it is long, at the best price of its side."""
+
+    def declare(self) -> Needs:
+        """A row per book update, without features."""
+        return Needs(rows=self.quotes())
+
+    def on_row(self, row: Row) -> Intents:
+        """Replace what rests every so often."""
+        ts = row.ts
+        if ts < self.state.due:
+            return None
+        every, tick = self.parameters.every_ns, self.parameters.tick
+        first, self.state.due = not self.state.due, (ts // every + 1) * every
+        if first:
+            return None
+        instrument = row.instrument
+        if self.position(instrument):
+            style = OrderStyle(type=OrderType.LIMIT, limit_price=row.price + tick)
+            return self.flat(instrument, style=style)
+        return self.long(instrument, style=OrderStyle(type=OrderType.LIMIT, limit_price=row.price - tick))

@@ -6,7 +6,7 @@ from typing import Any
 CAPITAL = 1_000_000
 QUANTITY = "0.1"
 """Every position, long or short, in units."""
-FEE_TAKER = "0.0005"
+FEE_TAKER, FEE_MAKER = "0.0005", "0.0002"
 WINDOWS = tuple(range(10, 160, 10))
 """Of the moving averages of the sweep: 105 pairs."""
 
@@ -47,6 +47,8 @@ WORKS = {
         Work("bars", "the BTC month four times, EMA 10/20", "bars", "bars", "nautilus", 20, 50, grid="20s"),
         Work("bars-stepwise", "the same, bar by bar", "bars", "bars", "nautilus", 10, 10, grid="20s",
             stepwise=True),
+        Work("books", "a book, one passive strategy", "books", "level changes", "hftbacktest", 0.05, 0.3,
+            strategy="Passive", parameters={}),
         Work("sweep", "105 EMA pairs over the BTC month", "month", "bar-combinations", "vectorbt", 0.1, 0.25,
             ours="ours_sweep", grid="20s"),
     )
@@ -62,6 +64,12 @@ DEFINITIONS = {
         "Fees: the same rate, of the price that was got; no spread and no slippage on either side.",
         "Limits: here every limit is evaluated for every signal, the stops at every mark; there the risk",
         "engine checks each order's price, quantity and notional.",
+    ),
+    "hftbacktest": (
+        "When an order reaches the venue: here after 20 ms and not before its interval of 100 ms has ended,",
+        "and what replaces another only when that one is cancelled; there after 20 ms.",
+        "What the strategy sees: here every update, in Python; there it is asked every 20 s, compiled.",
+        "Risk: here every order passes all limits; there is none.",
     ),
     "vectorbt": (
         "When an order is filled: here by the next bar, at its open; there at the signal's own close.",

@@ -111,3 +111,19 @@ def test_a_row_is_reached_when_fast_enough_with_the_same_fills(ratio: float, agr
         Console(file=out, width=200).print(each)
     assert "1 / 2" in out.getvalue()
     assert markdown(rows).count("\n| trades |") == 2
+
+
+def test_a_made_up_book_never_crosses_and_keeps_its_depth() -> None:
+    columns = data.books(5_000)
+    levels: dict[str, dict[int, float]] = {"bid": {}, "ask": {}}
+    for row, ts in enumerate(columns["ts"]):
+        side, tick = levels[str(columns["side"][row])], round(float(columns["price"][row]) * 10)
+        if columns["size"][row]:
+            side[tick] = float(columns["size"][row])
+        else:
+            del side[tick]
+        if row >= 2 * data.BOOK_LEVELS and ts != columns["ts"][min(row + 1, len(columns["ts"]) - 1)]:
+            assert min(levels["ask"]) - max(levels["bid"]) == 2
+            assert len(levels["ask"]) == len(levels["bid"]) == data.BOOK_LEVELS
+    middle = (min(levels["ask"]) + max(levels["bid"])) / 2
+    assert data.last_middle(columns) == pytest.approx(middle / 10)
