@@ -1,0 +1,325 @@
+"""The client that does not block: one method for each call, see `penstock_client.calls`."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from penstock_client import calls, models
+from penstock_client.errors import Unreachable
+from penstock_client.transport import TIMEOUT_S, T, answered, frames_of, headers_of, request_of
+
+
+class AsyncClient:
+    """A session's api. Raises ApiError for what the api refuses, Unreachable where it does not answer.
+
+    `transport` is httpx's: an app in the same process, or a mock in tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers_of(token), timeout=timeout_s, transport=transport
+        )
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, call: calls.Call[T]) -> T:
+        """Send a call; returns what it brings."""
+        try:
+            response = await self._http.request(**request_of(call))
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
+        return answered(call, response)
+
+    async def every(self, call: calls.Call[models.Page[T]]) -> AsyncIterator[T]:
+        """All rows from a page on, page by page."""
+        following: calls.Call[models.Page[T]] | None = call
+        while following is not None:
+            page = await self.send(following)
+            for each in page.items:
+                yield each
+            following = calls.after(following, page)
+
+    async def stream(
+        self, channels: Sequence[str], after: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Frames of the stream as they come, from a sequence on; ends when the connection does."""
+        query = {"channels": ",".join(channels), **({} if after is None else {"after": str(after)})}
+        try:
+            async with self._http.stream("GET", f"{calls.API}/events", params=query) as response:
+                if response.is_error:
+                    await response.aread()
+                    answered(calls.me(), response)
+                async for line in response.aiter_lines():
+                    for frame in frames_of(line):
+                        yield frame
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._http.base_url} does not answer: {error}") from error
+
+    async def me(self) -> models.Me:
+        """Who the api takes you for."""
+        return await self.send(calls.me())
+
+    async def session(self) -> models.Session:
+        """The session that runs."""
+        return await self.send(calls.session())
+
+    async def state(self) -> models.State:
+        """Trading state, money, prices, working orders, counts."""
+        return await self.send(calls.state())
+
+    async def health(self) -> models.Health:
+        """Services and streams: whether everything works."""
+        return await self.send(calls.health())
+
+    async def risk(self) -> models.Risk:
+        """The trading state, and how much of each limit is used."""
+        return await self.send(calls.risk())
+
+    async def risk_settings(self) -> models.Settings:
+        """Risk's settings as they hold now."""
+        return await self.send(calls.risk_settings())
+
+    async def strategies(self) -> models.Page[models.Strategy]:
+        """The session's strategies."""
+        return await self.send(calls.strategies())
+
+    async def strategy(self, name: str) -> models.Strategy:
+        """One strategy."""
+        return await self.send(calls.strategy(name))
+
+    async def positions(self) -> models.Page[models.Position]:
+        """Every position, flat ones too."""
+        return await self.send(calls.positions())
+
+    async def balances(self) -> models.Page[models.Balance]:
+        """The balances at the venues."""
+        return await self.send(calls.balances())
+
+    async def prices(self) -> models.Page[models.Price]:
+        """The last price of every instrument."""
+        return await self.send(calls.prices())
+
+    async def instruments(self) -> models.Page[models.Instrument]:
+        """The session's instruments."""
+        return await self.send(calls.instruments())
+
+    async def instrument(self, key: str) -> models.Instrument:
+        """One instrument, `<symbol>.<venue>`."""
+        return await self.send(calls.instrument(key))
+
+    async def quote(self, key: str) -> models.Price:
+        """The last price of an instrument."""
+        return await self.send(calls.quote(key))
+
+    async def book(self, key: str, depth: int = 10) -> models.Book:
+        """The best levels of a book."""
+        return await self.send(calls.book(key, depth))
+
+    async def bars(
+        self,
+        key: str,
+        interval_s: int = 60,
+        limit: int = 500,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> models.Bars:
+        """Bars of an instrument that end in (since, until], ns; the last `limit` of them."""
+        return await self.send(calls.bars(key, interval_s, limit, since, until))
+
+    async def features(self, key: str, limit: int = 1) -> models.Page[models.Features]:
+        """The last rows of an instrument's features, newest first."""
+        return await self.send(calls.features(key, limit))
+
+    async def working_orders(self) -> models.Page[models.WorkingOrder]:
+        """The orders in which something can still happen."""
+        return await self.send(calls.working_orders())
+
+    async def orders(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Order]:
+        """Orders, newest first."""
+        return await self.send(calls.orders(rows))
+
+    async def order(self, order_id: str) -> models.OrderDetail:
+        """One order, and what happened to it."""
+        return await self.send(calls.order(order_id))
+
+    async def explain(self, order_id: str) -> dict[str, Any]:
+        """Why an order was sent, and what became of it."""
+        return await self.send(calls.explain(order_id))
+
+    async def fills(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Fill]:
+        """Fills, newest first."""
+        return await self.send(calls.fills(rows))
+
+    async def signals(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Signal]:
+        """Signals with their outcomes, newest first."""
+        return await self.send(calls.signals(rows))
+
+    async def refusals(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Refusal]:
+        """Signals that risk refused, newest first."""
+        return await self.send(calls.refusals(rows))
+
+    async def pnl(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Pnl]:
+        """Samples of the account, newest first."""
+        return await self.send(calls.pnl(rows))
+
+    async def audit(
+        self, rows: calls.Rows = calls.EVERY, who: str | None = None
+    ) -> models.Page[models.AuditEntry]:
+        """Commands and changes of the trading state, newest first."""
+        return await self.send(calls.audit(rows, who))
+
+    async def dead_letters(self) -> models.Page[models.DeadLetter]:
+        """Messages that could not be read."""
+        return await self.send(calls.dead_letters())
+
+    async def quarantine(self, rows: calls.Rows = calls.EVERY) -> models.Page[models.Quarantined]:
+        """Rows of the sources that were not believed, newest first."""
+        return await self.send(calls.quarantine(rows))
+
+    async def sessions(self, limit: int = 100) -> models.Page[models.PastSession]:
+        """The sessions that the database knows, the last one first."""
+        return await self.send(calls.sessions(limit))
+
+    async def reports(self) -> models.Page[models.Report]:
+        """Sessions and backtests with their reports."""
+        return await self.send(calls.reports())
+
+    async def report(self, name: str) -> dict[str, Any]:
+        """The report of a session or backtest."""
+        return await self.send(calls.report(name))
+
+    async def halt(self, reason: str = "", key: str | None = None) -> models.Done:
+        """Stop trading: cancel what works, send nothing new; positions stay."""
+        return await self.send(calls.halt(reason, key))
+
+    async def reduce(self, reason: str = "", key: str | None = None) -> models.Done:
+        """Let pass only what brings a position nearer to zero."""
+        return await self.send(calls.reduce(reason, key))
+
+    async def resume(self, reason: str, key: str | None = None) -> models.Done:
+        """Trade again; takes a risk admin, and a reason."""
+        return await self.send(calls.resume(reason, key))
+
+    async def flatten(
+        self,
+        part: calls.Part = calls.WHOLE,
+        reason: str = "",
+        *,
+        override: bool = False,
+        key: str | None = None,
+    ) -> models.Done:
+        """Cancel what works and close what is open; `override` (a risk admin's): also while halted."""
+        return await self.send(calls.flatten(part, reason, override=override, key=key))
+
+    async def close_positions(
+        self, part: calls.Part, reason: str = "", key: str | None = None
+    ) -> models.Done:
+        """Close the positions of a part of the account."""
+        return await self.send(calls.close_positions(part, reason, key))
+
+    async def cancel(
+        self, part: calls.Part = calls.WHOLE, reason: str = "", key: str | None = None
+    ) -> models.Done:
+        """Cancel the working orders of a part of the account."""
+        return await self.send(calls.cancel(part, reason, key))
+
+    async def place(
+        self,
+        instrument: str,
+        side: str,
+        quantity: Decimal | str,
+        order_type: str = "market",
+        *,
+        limit_price: Decimal | str | None = None,
+        stop_price: Decimal | str | None = None,
+        trail: Decimal | str | None = None,
+        time_in_force: str = "gtc",
+        expire_at: int | None = None,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        price: Decimal | str | None = None,
+        reason: str = "",
+        key: str | None = None,
+    ) -> models.Done:
+        """Place an order in the name of `manual`; `price` is the one that you saw."""
+        return await self.send(
+            calls.place(
+                instrument,
+                side,
+                quantity,
+                order_type,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                trail=trail,
+                time_in_force=time_in_force,
+                expire_at=expire_at,
+                post_only=post_only,
+                reduce_only=reduce_only,
+                price=price,
+                reason=reason,
+                key=key,
+            )
+        )
+
+    async def modify(
+        self,
+        order_id: str,
+        *,
+        quantity: Decimal | str | None = None,
+        limit_price: Decimal | str | None = None,
+        stop_price: Decimal | str | None = None,
+        trail: Decimal | str | None = None,
+        price: Decimal | str | None = None,
+        reason: str = "",
+        key: str | None = None,
+    ) -> models.Done:
+        """Change a working order in its place; `quantity` is what is to be left."""
+        return await self.send(
+            calls.modify(
+                order_id,
+                quantity=quantity,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                trail=trail,
+                price=price,
+                reason=reason,
+                key=key,
+            )
+        )
+
+    async def cancel_order(self, order_id: str, reason: str = "", key: str | None = None) -> models.Done:
+        """Cancel one order."""
+        return await self.send(calls.cancel_order(order_id, reason, key))
+
+    async def switch_on(self, name: str, reason: str = "", key: str | None = None) -> models.Done:
+        """Switch a strategy on."""
+        return await self.send(calls.switch_on(name, reason, key))
+
+    async def switch_off(
+        self, name: str, reason: str = "", *, close: bool = False, key: str | None = None
+    ) -> models.Done:
+        """Switch a strategy off; with `close` it is asked to close its positions first."""
+        return await self.send(calls.switch_off(name, reason, close=close, key=key))
+
+    async def change_limits(
+        self, limits: Mapping[str, str], reason: str = "", key: str | None = None
+    ) -> models.Done:
+        """Change risk's settings, all of them or none; takes a risk admin."""
+        return await self.send(calls.change_limits(limits, reason, key))
