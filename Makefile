@@ -70,9 +70,11 @@ build/peers/.stamp: bench/peers/requirements.lock $(VENV)/.stamp-venv
 
 # --- Test and check ----------------------------------------------------------------------------------
 
-# Many tests wait for a session's clock, so two at a time; the harness of faults measures, and runs alone.
+# Many tests wait for a session's clock, so two at a time. The harness of faults measures, and runs alone; so do
+# containers, whose networks come and go under a browser's feet.
 test: dev-env ## Run every test
-	$(BIN)/python -m pytest -ra -n 2 --dist loadfile --ignore tests/faults $(TEST_ARGS)
+	$(BIN)/python -m pytest -ra -n 2 --dist loadfile --ignore tests/faults --ignore tests/containers $(TEST_ARGS)
+	$(BIN)/python -m pytest -ra tests/containers $(TEST_ARGS)
 	$(BIN)/python -m pytest -ra tests/faults $(TEST_ARGS)
 
 faults: dev-env ## Kill, cut off, fill up; ROUNDS=300 random kills, without: every fault once
