@@ -113,6 +113,7 @@ def write_report(run: Run, out: Path) -> Path:
         strategies=tuple(each.name for each in session.strategies),
         currency=session.currency,
         capital=session.capital,
+        instruments=session.by_key,
         events_in=run.events,
         quarantined=run.quarantined,
     )

@@ -86,6 +86,9 @@ def print_report(console: Console, report: FinalReport, folder: Path) -> None:
             table.add_row("position", f"{position.strategy} {position.quantity} {position.instrument}")
     if all(not Decimal(each.quantity) for each in report.positions):
         table.add_row("position", "flat")
+    if report.balances:
+        told = (f"{Decimal(each.total):,f} {each.currency}" for each in report.balances)
+        table.add_row("balances", ", ".join(told))
     for each in report.shadow:
         earned = Decimal(each.pnl_realized) - Decimal(each.fees)
         table.add_row(

@@ -63,6 +63,7 @@ async def write_report(plan: Plan, log: Log, board: Board) -> FinalReport:
             strategies=plan.strategies,
             currency=plan.session.currency,
             capital=plan.session.capital,
+            instruments=plan.session.by_key,
             events_in=mark.events if mark else None,
             quarantined=mark.quarantined if mark else None,
             service_errors=board.errors,

@@ -1,13 +1,14 @@
 """The final report: one document that says what a session did. Unknown is None, never 0."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.base import Message
+from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import (
     OrderApproved,
     PnlSampled,
@@ -19,7 +20,9 @@ from penstock_contracts.orders import (
 from penstock_contracts.signals import Note
 from penstock_contracts.types import OrderState, Outcome
 from penstock_contracts.venue import Fill, OrderChanged
+from penstock_kernel.balances import balances
 from penstock_kernel.fills_hash import canonical_decimal, fills_hash
+from penstock_kernel.ledger import Contract, Position
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from penstock_research.report.statistics import Point
@@ -86,6 +89,13 @@ class LatencyReport(_Section):
     tick_to_order_p99: float | None
 
 
+class BalanceReport(_Section):
+    """How much there is of a currency, or of what was bought outright."""
+
+    currency: str
+    total: str
+
+
 class FinalReport(_Section):
     """`final_report.json`. Money and quantities are decimals as strings; times RFC 3339, UTC."""
 
@@ -114,13 +124,15 @@ class FinalReport(_Section):
     positions: list[PositionReport]
     shadow: list[ShadowReport] = []
     """Left out where there are none."""
+    balances: list[BalanceReport] = []
+    """Left out where there is nothing but the account's currency."""
     errors: int
     latency_ms: LatencyReport
     fills_hash: str
 
     @model_serializer(mode="wrap")
     def _without_shadow(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _unless_empty(written(self), "shadow")
+        return _unless_empty(_unless_empty(written(self), "shadow"), "balances")
 
 
 def _unless_empty(fields: dict[str, Any], name: str) -> dict[str, Any]:
@@ -142,6 +154,8 @@ class RunFacts:
     strategies: tuple[str, ...]
     currency: str
     capital: Decimal
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
+    """By key."""
     events_in: int | None = None
     quarantined: int | None = None
     service_errors: int = 0
@@ -249,6 +263,7 @@ def final_report(facts: RunFacts, counted: Tally) -> FinalReport:
         fills=len(counted.fills),
         positions=[_position(each) for _, each in sorted(counted.positions.items())],
         shadow=[_shadow(each, counted.shadow_fills[key]) for key, each in sorted(counted.shadow.items())],
+        balances=_balances(facts, counted),
         errors=counted.strategy_errors + facts.service_errors,
         latency_ms=LatencyReport(
             tick_to_order_p50=facts.tick_to_order_p50_ms, tick_to_order_p99=facts.tick_to_order_p99_ms
@@ -270,6 +285,21 @@ def _position(changed: PositionChanged) -> PositionReport:
         quantity=canonical_decimal(changed.quantity),
         average_price=_text(changed.average_price),
     )
+
+
+def _balances(facts: RunFacts, counted: Tally) -> list[BalanceReport]:
+    positions: dict[tuple[str, str], tuple[Instrument, Position]] = {}
+    for fill in counted.fills:
+        instrument = facts.instruments.get(fill.instrument)
+        if instrument is None:
+            continue
+        key = (fill.strategy, fill.instrument)
+        _, position = positions.setdefault(key, (instrument, Position(Contract.of(instrument))))
+        position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
+    found = balances(facts.currency, facts.capital, positions.values())
+    if len(found) == 1:
+        return []
+    return [BalanceReport(currency=name, total=canonical_decimal(total)) for name, total in found.items()]
 
 
 def _shadow(last: ShadowFilled, fills: int) -> ShadowReport:

@@ -87,6 +87,7 @@ def _compare(
         strategies=tuple(each.name for each in session.strategies),
         currency=session.currency,
         capital=session.capital,
+        instruments=session.by_key,
         events_in=report.events_in,
         quarantined=report.quarantined,
         # Errors of services are told by the services, not by events; those of strategies are both.

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from penstock_contracts.market import Rate
 from penstock_contracts.orders import PnlSampled
+from penstock_kernel.balances import balances
 from penstock_kernel.errors import HaltError
 from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.ledger import Contract, fit, plain
@@ -55,11 +56,12 @@ class Holding:
 class Account:
     """The arithmetic over a `RiskState`. Everything of its own is derived; `rebuild` makes it anew."""
 
-    __slots__ = ("_currency", "base", "capital", "config", "daily_loss_max", "fees", "floor", "foreign",
-                 "holdings", "pnl_realized", "state", "unrealized")  # fmt: skip
+    __slots__ = ("_currency", "_instruments", "base", "capital", "config", "daily_loss_max", "fees", "floor",
+                 "foreign", "holdings", "pnl_realized", "state", "unrealized")  # fmt: skip
 
     def __init__(self, config: RiskConfig, session: SessionConfig, state: RiskState) -> None:
         self._currency = session.currency
+        self._instruments = session.by_key
         self.capital = session.capital
         self.state = state
         self.configure(config)
@@ -180,6 +182,12 @@ class Account:
     def unit_notional(self, contract: Contract, price: Decimal) -> Decimal:
         """Notional of one unit at a price, in account currency. HaltError without a rate."""
         return self.convert(abs(contract.unit_value(price)), contract.currency)
+
+    def balances(self) -> dict[str, Decimal]:
+        """How much there is of each currency."""
+        known = {**self._instruments, **self.state.instruments}
+        held = ((known[book.instrument], book.position) for book in self.state.books)
+        return balances(self._currency, plain(self.capital), held)
 
     # --- Equity ---
 

@@ -273,6 +273,7 @@ class RiskStage:
             "pnl_realized": str(account.pnl_realized),
             "pnl_unrealized": str(plain(account.unrealized)),
             "fees": str(account.fees),
+            "balances": {name: str(total) for name, total in account.balances().items()},
             "drawdown_max": str(state.account.drawdown_max),
             "positions": [_described(book) for book in state.books if book.position.quantity],
             "working": sum(len(book.working) for book in state.books),

@@ -254,6 +254,8 @@ def test_an_inverse_contract_settles_in_its_base(case: Case) -> None:
     # 50 contracts of 100 USD: 0.1 BTC at 50000, 0.125 BTC at 40000. Lost: 5000 / 40000 - 5000 / 50000 BTC.
     assert fills(outcome) == [("10:05:00", "50000", "0.00005"), ("10:15:00", "40000", "0.0000625")]
     assert (report.pnl_realized, report.fees, report.equity_end) == ("-1000", "4.5", "98995.5")
+    # Lost 0.025 BTC, and paid 0.0001125 in fees: owed, for there was none to begin with.
+    assert {each.currency: each.total for each in report.balances} == {"BTC": "-0.0251125", "USD": "100000"}
     assert outcome.fills_hash[:16] == "eac375f3416a626e"
 
 
