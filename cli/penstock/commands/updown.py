@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,11 +11,11 @@ import typer
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
+from penstock.launch.background import launch
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.prepare import Place, new_plan, resumable, resumed_plan
 from penstock.launch.reach import running_session
 
-START_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 60.0
 POLL_S = 0.1
 
@@ -74,10 +72,9 @@ def up(
     else:
         resumed_plan(last.session_id, chosen, place)
     arguments = _arguments(sys.argv[1:], last.session_id if last else None)
-    running = _launch(place.data_dir, arguments)
-    console().print(
-        f"session {running.session_id} runs (process {running.pid}); see `penstock status --watch`"
-    )
+    running = launch(place.data_dir, arguments)
+    told = f"session {running.session_id} runs (process {running.pid})"
+    console().print(f"{told}; see {_where(running)}`penstock status --watch`", soft_wrap=True)
 
 
 def down(
@@ -111,41 +108,11 @@ def down(
     console().print(text)
 
 
+def _where(running: Running) -> str:
+    return f"{running.api_url}/ and " if running.api_url else ""
+
+
 def _arguments(given: list[str], session_id: str | None) -> list[str]:
     """The command line of the launcher in the background: that of `up`, as `paper`."""
     kept = [each for each in given[given.index("up") + 1 :] if each != "--fresh"]
     return ["paper", *kept, "--detached", *(["--resume", session_id] if session_id else [])]
-
-
-def _launch(data_dir: DataDir, arguments: list[str]) -> Running:
-    log = data_dir.path / "launcher.log"
-    with log.open("ab") as output:
-        begin = log.stat().st_size
-        process = subprocess.Popen(
-            [sys.executable, "-m", "penstock", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        code = process.poll()
-        if code is not None:
-            raise _failed(log, begin, code)
-        running = data_dir.running()
-        if running is not None and running.pid == process.pid and running.postgres_url:
-            return running
-        time.sleep(POLL_S)
-    raise CannotRun(f"the session was not up within {START_TIMEOUT_S:.0f} s; see {log}")
-
-
-def _failed(log: Path, begin: int, code: int) -> CommandError:
-    with log.open("rb") as opened:
-        opened.seek(begin)
-        lines = opened.read().decode(errors="replace").strip().splitlines()
-    at = next((at for at, line in enumerate(lines) if line.startswith("error:")), len(lines) - 1)
-    said = lines[at].removeprefix("error: ") if lines else f"ended with exit code {code}"
-    error = CommandError(said, hint="\n".join(lines[at + 1 :]))
-    error.exit_code = code
-    return error

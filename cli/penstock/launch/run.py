@@ -196,6 +196,8 @@ class SessionRun:
         url = servers.nats.url
         await supervisor.start([self._spec(name, f"penstock_{name}", url, database) for name in PROJECTIONS])
         self._announce(url, database)
+        if self.plan.api_url:
+            self.view.say(f"dashboard              {self.plan.api_url}/")
 
     async def _stop(self, supervisor: Supervisor, servers: Servers) -> None:
         try:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from penstock_api.problems import Problem
 
-files = APIRouter(tags=["dashboard"], include_in_schema=False)
+router = APIRouter(tags=["dashboard"], include_in_schema=False)
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {
@@ -56,13 +56,13 @@ def _read() -> dict[str, _File]:
 FILES = _read()
 
 
-@files.get("/")
+@router.get("/")
 async def page(request: Request) -> Response:
     """The dashboard."""
     return _answer(request, "index.html")
 
 
-@files.get("/static/{name:path}")
+@router.get("/static/{name:path}")
 async def static(request: Request, name: str) -> Response:
     """A file of the dashboard."""
     return _answer(request, name)

@@ -73,14 +73,21 @@ export function waterfall(found) {
 // The same by the wall clock: what each service took, read from the log's own trace.
 async function wall(id, place) {
   try {
-    const { trace_id: trace, spans } = await get(`/orders/${encodeURIComponent(id)}/trace`);
-    const steps = spans.map((each) => ({ name: `${each.service}: ${words(each.name)}`, from: each.start_ns, to: each.end_ns, kind: each.name.includes("fill") ? "done" : "" }));
+    const { items: spans } = await get(`/orders/${encodeURIComponent(id)}/trace`);
+    if (!spans.length) throw new Error("the log has no steps of this order");
+    const steps = spans.map((each) => ({ name: words(each.name).replace(".", ": "), from: each.start_ns, to: each.end_ns, kind: each.name.includes("fill") ? "done" : "" }));
     steps.sort((a, b) => a.from - b.from);
-    replace(place, h("h3", {}, "What each service took, by the wall clock"), waterfall(steps), h("p.quiet.small", {}, "Trace ", h("code", {}, trace)));
+    replace(place, h("h3", {}, "What each service took, by the wall clock"), waterfall(steps), h("p.quiet.small", {}, "Trace ", h("code", {}, spans[0].trace_id)));
   } catch (problem) {
     replace(place, h("p.quiet.small", {}, `No trace: ${problem.message}`));
   }
 }
+
+const rounded = (value) => (Math.abs(Number(value)) >= 100 ? fixed(value, 2) : fixed(value, 4));
+
+const grid = (caption, heads, rows) => h("div.scroll", { tabIndex: 0, role: "group", "aria-label": caption }, h("table", {}, h("caption", {}, caption),
+  h("thead", {}, h("tr", {}, heads.map((each, index) => h("th", { scope: "col", class: index ? "number" : "" }, each)))),
+  h("tbody", {}, rows.map((row) => h("tr", {}, row.map((each, index) => h("td", { class: index ? "number" : "" }, each)))))));
 
 export function openOrder(order, signal, fills) {
   const price = averagePrice(order);
@@ -101,12 +108,11 @@ export function openOrder(order, signal, fills) {
       ["Limit", order.order.limit_price && exact(order.order.limit_price)], ["Stop", order.order.stop_price && exact(order.order.stop_price)],
       ["Time in force", words(order.order.time_in_force)],
       ...evidence(signal?.signal),
-      ...(order.order.checks ?? []).map((check) => [`Limit ${words(check.rule)}`, `${exact(check.value)} of ${exact(check.limit)} allowed`]),
       ["Order id", h("code", {}, order.order.order_id)],
       ["Signal id", h("code", {}, order.order.signal_id)],
     ]),
-    fills.length ? [h("h3", {}, "Fills"), h("div.scroll", { tabIndex: 0, role: "group", "aria-label": "Fills of the order" }, h("table", {}, h("caption", {}, "Fills of the order"), h("thead", {}, h("tr", {}, ["Time", "Price", "Quantity", "Fee", "Liquidity"].map((each) => h("th", { scope: "col" }, each)))),
-      h("tbody", {}, fills.map((fill) => h("tr", {}, h("td", {}, clock(fill.ts, { millis: true })), h("td", {}, average(fill.price)), h("td", {}, exact(fill.quantity)), h("td", {}, `${fee(fill.fee)} ${fill.fee_currency}`), h("td", {}, fill.liquidity))))))] : null,
+    order.order.checks?.length ? [h("h3", {}, "What risk checked before it let the order pass"), grid("Limits checked", ["Rule", "Value", "Limit"], order.order.checks.map((check) => [words(check.rule), rounded(check.value), rounded(check.limit)]))] : null,
+    fills.length ? [h("h3", {}, "Fills"), grid("Fills of the order", ["Time", "Price", "Quantity", "Fee", "Liquidity"], fills.map((fill) => [clock(fill.ts, { millis: true }), average(fill.price), exact(fill.quantity), `${fee(fill.fee)} ${fill.fee_currency}`, fill.liquidity]))] : null,
   ], { wide: true });
   wall(order.order.order_id, later);
   return shown;
