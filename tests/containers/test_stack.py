@@ -96,7 +96,7 @@ def test_down_drains_and_up_goes_on_with_the_same_session(stack: Stack) -> None:
 
 def test_the_session_ends_flat_with_a_report_that_proves_itself(stack: Stack) -> None:
     session = stack.status()["session_id"]
-    stack.penstock("down", "--flatten")
+    assert "its report is" in stack.penstock("down", "--flatten")
     stack.until(lambda: stack.state("warden")["Status"] == "exited", "the warden's end")
     assert stack.state("warden")["ExitCode"] == 0, stack.told()
     said = stack.must(
