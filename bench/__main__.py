@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import chained, halt, latency, sessions, snapshots
+from bench import chained, halt, latency, sessions, snapshots, store
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -27,9 +27,10 @@ MEASUREMENTS: dict[str, Measure] = {
     "snapshots": snapshots.measure,
     "halt": halt.measure,
     "memory": sessions.memory,
+    "store": store.measure,
 }
-LONG = frozenset({"memory", "halt", "snapshots"})
-"""Measured only by name: they take twenty minutes, five, and ten."""
+LONG = frozenset({"memory", "halt", "snapshots", "store"})
+"""Measured only by name: they take twenty minutes, five, ten, and fifteen."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
