@@ -187,12 +187,14 @@ class Hub:
                 last = now
                 self.measured += 1
                 self.services.follow()
-                self._follow_equity()
+                self.follow_equity()
             self.market.look()
             if self.clients:
                 self.ring_bell()
 
-    def _follow_equity(self) -> None:
-        live = self.live
+    def follow_equity(self) -> None:
+        """Take what risk reports of equity into its course."""
+        # What risk says now lies after all that the log still tells: first that.
+        live = self.live if self.feed.caught_up else None
         if live is not None:
             self.recent.equity.add(live["ts"], live["equity"])

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from penstock_api.streaming.channels import CARRIES, CHANNELS
 from penstock_contracts import codec, frames
 from penstock_contracts.types import TradingState
 from support.message_examples import example
-from support.messages import ORDER, START, approved, done, fill, prices, signal
+from support.messages import GRID, ORDER, START, approved, done, fill, prices, signal
 from support.streams import SESSION, Fed
 
 MEASURED = {"metrics", "market"}
@@ -191,3 +192,16 @@ async def test_before_the_log_is_read_it_only_pings() -> None:
     while (frame := await client.next())["type"] == "ping":
         pass
     assert frame["type"] == "snapshot"
+
+
+async def test_the_course_of_equity_is_first_what_the_log_tells_then_what_risk_reports() -> None:
+    fed = Fed()
+    fed.feed.caught_up = False
+    report = Report(service="risk", mark=START + GRID, view={"equity": "99990", "currency": "USDT"})
+    fed.hub.board.take(report)
+    fed.hub.follow_equity()
+    fed.put("ord", replace(example("ord", "pnl"), ts=START))
+    fed.feed.caught_up = True
+    fed.hub.follow_equity()
+    points = [(ts, equity) for ts, equity, _ in fed.hub.recent.equity.points]
+    assert points == [(START, Decimal("99985.648")), (START + GRID, Decimal(99_990))]

@@ -57,7 +57,7 @@ export function mount(root, { store, act }) {
     const equity = Number(now?.equity ?? 0);
     tiles.set("Gross exposure", money(exposure?.gross, currency), equity && exposure ? `${percent(exposure.gross / equity, 1)} of equity` : "");
     tiles.set("Net exposure", money(exposure?.net, currency, { signed: true }), exposure?.net > 0 ? "long" : exposure?.net < 0 ? "short" : "flat");
-    tiles.set("Orders", `${count(metrics?.orders.working)} working`, `${count(metrics?.orders.approved)} sent · ${count(metrics?.fills)} fills · ${count(metrics?.signals.refused ?? 0)} refused`);
+    tiles.set("Orders", `${count(metrics?.orders.working)} working`, `${count(metrics?.orders.approved)} sent · ${count(metrics?.fills)} fills`);
     chart.update(store.equity);
     if (store.equity.length) chart.say(`Equity from ${money(store.equity[0][1], currency)} to ${money(now?.equity, currency)} ${currency}; deepest fall ${money(fall?.worst, currency)}`);
     trading();

@@ -129,7 +129,7 @@ export class CandleChart extends Base {
 
   follow() {
     const many = this.bars ?? 0;
-    if (this.followed) this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(many - 150, Math.min(0, many - 40)), to: many + 3 });
+    if (this.followed) this.chart.timeScale().setVisibleLogicalRange({ from: Math.max(many - 150, Math.min(0, many - 28)), to: many + 3 });
   }
 
   // What has traded since the last bar: shown as a bar that grows, until the real one comes.
