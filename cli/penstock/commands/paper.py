@@ -16,6 +16,8 @@ from penstock.launch.run import SessionRun
 from penstock.launch.view import SessionView
 
 LAST = "last"
+LINE_EVERY_S = 60.0
+"""In the background, where `penstock status` is what one looks at."""
 
 
 def paper(
@@ -81,7 +83,8 @@ def run_session(plan: Plan) -> None:
     if plan.live:
         gateway = plan.document["execution"]["live"]["gateway"]
         shown.print(f"[bold red]live[/]: orders leave for [bold]{gateway}[/]", soft_wrap=True)
-    with SessionView(shown, f"penstock paper   {plan.session.session_id}") as view:
+    title = f"penstock paper   {plan.session.session_id}"
+    with SessionView(shown, title, line_every_s=LINE_EVERY_S if plan.detached else 0) as view:
         report = asyncio.run(SessionRun(plan, view).run())
     if report is None:
         shown.print(f"drained; go on with [bold]penstock paper --resume {plan.session.session_id}[/]")

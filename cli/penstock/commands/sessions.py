@@ -1,4 +1,4 @@
-"""`penstock sessions list|show`, `penstock logs`: what a data directory remembers."""
+"""`penstock sessions list|show|clean`, `penstock logs`: what a data directory remembers."""
 
 import json
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from penstock_ingest.config import parse_duration
 from penstock_research.report.final import FinalReport, utc
 from pydantic import ValidationError
 from rich.table import Table
@@ -13,12 +14,14 @@ from rich.table import Table
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.commands.summary import print_report
-from penstock.errors import CommandError
+from penstock.errors import CommandError, ConfigError
+from penstock.launch.cleaning import Rules, remove, survey, to_remove
 from penstock.launch.paths import DataDir, SessionFolder
 
 app = typer.Typer(help="Past and running sessions.", no_args_is_help=True)
 
 POLL_S = 0.3
+UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 @app.callback()
@@ -71,6 +74,64 @@ def show_session(
         return
     for name, value in record.model_dump(mode="json").items():
         console().print(f"[dim]{name}[/] {value}")
+
+
+@app.command("clean")
+def clean_sessions(
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Those created longer ago: 30d, 12h.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="SIZE", help="The oldest, until all take no more: 500M, 20G."),
+    ] = None,
+    keep: Annotated[int, typer.Option("--keep", min=0, help="So many of the newest stay in any case.")] = 1,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also those that were drained, failed or were cut off.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")] = False,
+    data_dir: options.DataDirectory = options.DATA_DIR,
+) -> None:
+    """Remove logs, streams and snapshots of old sessions. Reports and the database stay.
+
+    The session that runs is never touched, one that has not ended only with --unfinished: `penstock up` could
+    not go on with it any more, nor `verify` run it again.
+    """
+    place = DataDir.at(data_dir)
+    rules = Rules(_age(older_than), _size(size), keep, unfinished)
+    left = survey(place)
+    chosen = to_remove(left, rules, time.time_ns())
+    table = Table("session", "started", "status", "MB", box=None, header_style="dim")
+    for each in chosen:
+        started, megabytes = utc(each.record.created_at)[:19] + "Z", f"{each.bytes / 1e6:,.1f}"
+        table.add_row(each.record.session_id, started, _status(each.record.status, running=False), megabytes)
+    if chosen:
+        console().print(table)
+    freed = sum(each.bytes for each in chosen) / 1e6
+    count = f"{len(chosen)} of {len(left)} sessions, {freed:,.1f} MB"
+    if yes and chosen:
+        remove(place, chosen)
+        console().print(f"removed {count}")
+    else:
+        console().print(f"would remove {count}" + ("; --yes removes them" if chosen else ""))
+
+
+def _age(text: str | None) -> int | None:
+    try:
+        value = parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"--older-than: {error}") from error
+    return value if isinstance(value, int) else None
+
+
+def _size(text: str | None) -> int | None:
+    """Bytes of `500M` or `20G`."""
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:].upper()
+    if unit not in UNITS or not number.isdigit():
+        raise ConfigError(f"--size {text}: write a whole number and K, M, G or T, as in 20G")
+    return int(number) * UNITS[unit]
 
 
 def logs(
@@ -126,9 +187,14 @@ def _tail(file: Path, lines: int) -> int:
 
 
 def _rest(file: Path, place: int) -> int:
-    with file.open("rb") as opened:
-        opened.seek(place)
-        content = opened.read()
+    try:
+        if file.stat().st_size < place:
+            place = 0  # the old one was put aside, and this one begun
+        with file.open("rb") as opened:
+            opened.seek(place)
+            content = opened.read()
+    except FileNotFoundError:
+        return 0
     whole, newline, _ = content.rpartition(b"\n")
     for line in whole.decode(errors="replace").splitlines():
         typer.echo(f"{file.stem}: {line}")

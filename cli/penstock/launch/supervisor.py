@@ -17,6 +17,7 @@ from pathlib import Path
 
 from penstock_runtime.embedded.child import leash
 from penstock_runtime.errors import NO_RESTART_CODES
+from penstock_runtime.logs import FILE_BYTES_MAX, put_aside
 
 QUICK_S = 10.0
 """A process that lived shorter than this died soon."""
@@ -100,6 +101,8 @@ class Service:
             self._process.send_signal(number)
 
     async def _spawn(self) -> None:
+        if self.spec.output.exists() and self.spec.output.stat().st_size > FILE_BYTES_MAX:
+            put_aside(self.spec.output)
         with self.spec.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.command,

@@ -19,7 +19,10 @@ STATE_COLOURS = {"active": "green", "reducing": "yellow", "halted": "red"}
 class SessionView:
     """Shows figures. Use as a context manager: the terminal is put in order at the end."""
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, *, line_every_s: float = 0.0) -> None:
+        self._line_every_s = line_every_s
+        """How often a line is written where there is no terminal: in the background it fills a file."""
+        self._line_at = float("-inf")
         self._console = console
         self._title = title
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
@@ -36,7 +39,9 @@ class SessionView:
     def show(self, figures: Figures, elapsed_s: float, left_s: float | None) -> None:
         """Draw the session as of now."""
         if self._live is None:
-            self.say(plain_line(figures, elapsed_s, left_s))
+            if elapsed_s - self._line_at >= self._line_every_s:
+                self._line_at = elapsed_s
+                self.say(plain_line(figures, elapsed_s, left_s))
             return
         self._live.update(_panel(self._title, figures, elapsed_s, left_s), refresh=True)
 

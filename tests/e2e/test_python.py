@@ -1,0 +1,82 @@
+"""A session run from Python, as docs/python.md shows it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from e2e.conftest import User
+from penstock.errors import CONFIG
+from penstock.session import CommandError, PaperSession, Part
+from support.cli import write_bars
+
+
+def test_a_session_is_looked_at_commanded_and_ended_from_python(user: User) -> None:
+    with PaperSession(
+        config="template:ma_cross", data_dir=user.folder / "data", out=user.folder / "out", fused=True
+    ) as session:
+        first = session.figures()
+        assert first.currency == "USDT"
+        assert session.record.status == "running"
+        later = session.advance("2s")
+        assert first.event_time is not None
+        assert later.event_time is not None
+        assert later.event_time >= first.event_time + 2 * 10**9
+
+        answer = session.halt("a look", Part(instrument="btc-usdt.synthetic"))
+        assert answer.holds == ("halted: instrument btc-usdt.synthetic",)
+        with pytest.raises(CommandError, match="halt: refused: the session has no strategy ma_crss"):
+            session.halt("a slip", Part(strategy="ma_crss"))
+        assert session.resume("seen").holds == ()
+        assert session.cancel("all of them").accepted
+        with pytest.raises(CommandError, match="its report is written when it has ended"):
+            session.summary()
+        with pytest.raises(CommandError, match="was started before"):
+            session.start()
+
+        report = session.stop()
+        assert (report.session_id, report.stop_reason) == (session.session_id, "operator")
+        assert not session.running
+        assert (session.folder / "final_report.json").exists()
+        with pytest.raises(CommandError, match="does not run any more"):
+            session.halt("too late")
+
+
+def test_a_session_is_aborted_when_its_block_raises(user: User) -> None:
+    session = PaperSession(data_dir=user.folder / "data", out=user.folder / "out", fused=True)
+    with pytest.raises(ZeroDivisionError), session:
+        raise ZeroDivisionError
+    assert session.record.status == "failed"
+    assert session.record.stop_reason.startswith("stopped at once; left open: ")
+    with pytest.raises(CommandError, match=r"failed: stopped at once; left open: "):
+        session.summary()
+
+
+def test_a_replay_is_run_to_its_end_and_its_report_returned(user: User) -> None:
+    bars = write_bars(user.folder / "btc-perp-1m.csv", 300)
+    session = PaperSession(
+        source=f"replay:{bars}",
+        strategy=["ma_cross:fast=3,slow=9"],
+        speed="max",
+        profile="open",
+        settings={"risk.trades_max": 1000},
+        fused=True,
+        data_dir=user.folder / "data",
+        out=user.folder / "out",
+    )
+    report = session.run()
+    assert report.stop_reason == "end_of_data"
+    assert report.fills > 2
+    assert report.equity_end != Decimal(100_000)
+    assert session.summary() == report
+
+
+def test_what_is_wrong_is_told_as_on_the_command_line(user: User) -> None:
+    session = PaperSession(data_dir=user.folder / "data", settings={"risk.trades_mx": 1})
+    with pytest.raises(
+        CommandError, match=r"risk.trades_mx: unknown key; did you mean trades_max\?"
+    ) as caught:
+        session.start()
+    assert caught.value.exit_code == CONFIG
+    with pytest.raises(CommandError, match="was not started"):
+        _ = session.session_id
