@@ -6,12 +6,13 @@ BIN    := $(VENV)/bin
 ARGS   ?= --source synthetic --duration 2m
 ROUNDS ?= 0
 KILLS  ?= 50
+CASES  ?= 10000000
 
 SOURCES := libs services research cli
 CHECKED := $(wildcard $(SOURCES) bench faults tests tools)
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev-env paper image faults month simulate test test-unit check format-check lint types imports schema-drift settings-drift budgets \
+.PHONY: help env dev-env paper image faults month simulate fuzz test test-unit check format-check lint types imports schema-drift settings-drift budgets \
         format schemas bench bench-peers lock clean
 
 help: ## Show this list
@@ -86,6 +87,10 @@ month: dev-env ## FILE of bars in every topology, and with KILLS=50 random kills
 simulate: dev-env ## Sessions with seeded faults in one process; SEEDS=10000 of them
 	PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) $(SIMULATE_ARGS)
 
+fuzz: dev-env ## Every decoder, guided by what each case reaches; CASES=10000000 of them
+	$(call INSTALL,--require-hashes -r tools/fuzz.lock)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --cases $(CASES) $(FUZZ_ARGS)
+
 test-unit: dev-env ## Run the tests that need no server
 	$(BIN)/python -m pytest -ra -m "not servers" tests/unit tests/architecture $(TEST_ARGS)
 
@@ -132,6 +137,7 @@ lock: $(VENV)/.stamp-venv ## Renew the locks; LOCK_ARGS=--upgrade takes newer ve
 	$(COMPILE) --group dev --extra research --extra alerts --extra cluster --constraint requirements.lock pyproject.toml requirements.in \
 	    --output-file requirements-dev.lock
 	$(COMPILE) --constraint requirements-dev.lock tools/bootstrap.in --output-file tools/bootstrap.lock
+	$(COMPILE) tools/fuzz.in --output-file tools/fuzz.lock
 	$(COMPILE) bench/peers/requirements.in --output-file bench/peers/requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml requirements.in --output-file deploy/requirements.lock
 

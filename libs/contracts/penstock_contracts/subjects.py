@@ -13,7 +13,8 @@ from penstock_contracts.base import FAMILIES, Family, Message
 NONE = "_"
 _TOKEN = re.compile(r"[a-z0-9_-]+")
 _SUBMISSION_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_SUBJECT = re.compile(r"p([0-9]{1,6})\.([a-z]+)\.v([0-9]{1,6})\.([a-z0-9_-]+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)")
+_NUMBER = r"(0|[1-9][0-9]{0,5})"
+_SUBJECT = re.compile(rf"p{_NUMBER}\.([a-z]+)\.v{_NUMBER}\.([a-z0-9_-]+)\.([a-z0-9_-]+)\.([a-z0-9_-]+)")
 
 
 class Subject(NamedTuple):
