@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,8 +19,23 @@ class ServiceRow:
     state: str
     lag: int | None = None
     rss_bytes: int | None = None
+    cpu_share: float | None = None
+    """Of one core."""
     p50_ms: float | None = None
     p99_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the launcher's machine has left, and what the session takes of its disk."""
+
+    cpu_share: float
+    """Of all cores, by everybody."""
+    memory_free_bytes: int
+    disk_free_bytes: int
+    """At the data directory."""
+    session_bytes: int
+    """Log, snapshots and service logs of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ class Figures:
     holds: tuple[str, ...]
     """Parts that an operator halted or reduced: `halted: strategy a`."""
     services: tuple[ServiceRow, ...]
+    machine: Machine | None
+    """None where no launcher tells it."""
 
 
 @dataclass(slots=True)
@@ -110,6 +127,7 @@ def figures(board: Board, rate: Rate, services: Sequence[str]) -> Figures:
         trading_state=risk.get("state"),
         holds=tuple(str(each) for each in risk.get("holds") or ()),
         services=tuple(_row(board, name) for name in services),
+        machine=_machine(launcher.get("machine")),
     )
 
 
@@ -124,9 +142,16 @@ def _row(board: Board, name: str) -> ServiceRow:
         state,
         report.lag,
         report.rss_bytes,
+        report.cpu_share,
         None if latency.p50 is None else latency.p50 / 1000,
         None if latency.p99 is None else latency.p99 / 1000,
     )
+
+
+def _machine(told: Any) -> Machine | None:
+    """What a launcher tells; None where it tells none, or otherwise."""
+    known = {each.name for each in fields(Machine)}
+    return Machine(**told) if isinstance(told, dict) and set(told) == known else None
 
 
 def _count(view: dict[str, Any], key: str) -> int | None:

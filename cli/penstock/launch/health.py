@@ -48,6 +48,8 @@ class Health(BaseModel):
     """Messages that wait for it."""
     rss_bytes: int = 0
     cpu_s: float = 0.0
+    cpu_share: float | None = None
+    """Of one core, since the report before."""
     errors: int = 0
     error: str = ""
     """The last one."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 
 from penstock_runtime.health import Health as OwnHealth
 from penstock_runtime.log import Log
 
 from penstock.launch.figures import Rate, figures
 from penstock.launch.health import LAUNCHER, Board, Health
+from penstock.launch.machine import MachineWatch
 from penstock.launch.notes import Notes
 from penstock.launch.plan import Plan
 from penstock.launch.servers import Servers
@@ -30,6 +32,7 @@ class Telling:
         self._rate = Rate()
         self._started = time.monotonic()
         self._health = OwnHealth(LAUNCHER)
+        self._machine = MachineWatch(plan.folder.path)
         self.phase = "starting"
 
     async def run(self, log: Log, servers: Servers, supervisor: Supervisor) -> None:
@@ -39,7 +42,8 @@ class Telling:
             stands = self._notes.stop_trading and self.phase == "running"
             health.state = STANDS_STILL if stands else self.phase
             restarts = supervisor.restarts + servers.restarts
-            health.view = {"notes": self._notes.texts, "restarts": restarts}
+            machine = await self._machine.look()
+            health.view = {"notes": self._notes.texts, "restarts": restarts, "machine": asdict(machine)}
             self._board.take(Health.model_validate(health.report()))  # here also while the log is away
             await health.send(log)
             self._show()

@@ -69,6 +69,7 @@ def plain_line(figures: Figures, elapsed_s: float, left_s: float | None) -> str:
         done = share(figures)
         percent = "" if done is None or left_s is not None else f" ({done:.0%})"
         parts.insert(1, moment(figures.event_time) + percent)
+    parts += _taken(figures)
     if figures.restarts:
         parts.append(f"restarts {figures.restarts}")
     parts += figures.holds
@@ -136,7 +137,7 @@ def _panel(title: str, figures: Figures, elapsed_s: float, left_s: float | None)
     notes = [Text(each, "bold yellow") for each in figures.holds]
     notes += [Text(each, "bold red") for each in figures.notes]
     return Panel(
-        Group(head, *notes, Text(""), _account(figures), Text(""), _services(figures)),
+        Group(head, *notes, Text(""), _account(figures), Text(""), _services(figures), *_machine(figures)),
         title=title,
         title_align="left",
         border_style="blue",
@@ -171,11 +172,36 @@ def _account(figures: Figures) -> Table:
     return grid
 
 
+def _taken(figures: Figures) -> list[str]:
+    """What all services take together, and what disk is left."""
+    shares = [each.cpu_share for each in figures.services if each.cpu_share is not None]
+    taken = [each.rss_bytes for each in figures.services if each.rss_bytes is not None]
+    parts = [f"cpu {sum(shares):.0%}"] if shares else []
+    parts += [f"memory {sum(taken) / 1e6:.0f} MB"] if taken else []
+    return parts + ([f"disk free {figures.machine.disk_free_bytes / 1e9:.1f} GB"] if figures.machine else [])
+
+
+def machine_line(figures: Figures) -> str:
+    """What the machine has left, in one line; empty where nobody tells it."""
+    each = figures.machine
+    if each is None:
+        return ""
+    return (
+        f"machine: cpu {each.cpu_share:.0%}, memory free {each.memory_free_bytes / 1e9:.1f} GB, "
+        f"disk free {each.disk_free_bytes / 1e9:.1f} GB, session {each.session_bytes / 1e6:.0f} MB"
+    )
+
+
+def _machine(figures: Figures) -> list[Text]:
+    line = machine_line(figures)
+    return [Text(""), Text(line, "dim")] if line else []
+
+
 def _services(figures: Figures) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("service", "state"):
         table.add_column(column)
-    for column in ("lag", "memory MB", "p50 ms", "p99 ms"):
+    for column in ("lag", "memory MB", "cpu %", "p50 ms", "p99 ms"):
         table.add_column(column, justify="right")
     for row in figures.services:
         table.add_row(
@@ -183,6 +209,7 @@ def _services(figures: Figures) -> Table:
             row.state,
             number(row.lag),
             NOTHING if row.rss_bytes is None else f"{row.rss_bytes / 1e6:.0f}",
+            NOTHING if row.cpu_share is None else f"{row.cpu_share * 100:.0f}",
             NOTHING if row.p50_ms is None else f"{row.p50_ms:.2f}",
             NOTHING if row.p99_ms is None else f"{row.p99_ms:.2f}",
         )

@@ -30,6 +30,8 @@ def progress_subject(partition: int) -> str:
     return f"penstock.p{partition}.progress.recorder"
 
 
+CPU_SPAN_S = 0.5
+"""A shorter time says nothing of a process's use of the processor."""
 _file: Path | None = None
 
 
@@ -63,10 +65,11 @@ class Health:
         self.tally = Tally()
         self.view: dict[str, Any] = {}
         self._process = psutil.Process()
+        self._cpu_at = (time.monotonic(), self.cpu_s())
+        self._cpu_share: float | None = None
 
     def report(self) -> dict[str, Any]:
         """The report as JSON values; durations in microseconds."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "service": self.service,
             "pid": os.getpid(),
@@ -77,7 +80,8 @@ class Health:
             "outputs": self.outputs,
             "lag": self.lag,
             "rss_bytes": self._process.memory_info().rss,
-            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "cpu_s": self.cpu_s(),
+            "cpu_share": self._share(),
             "errors": self.errors,
             "error": self.error,
             "latency_us": {
@@ -88,6 +92,21 @@ class Health:
             "view": self.view,
             "metrics": list(self._metrics()),
         }
+
+    @staticmethod
+    def cpu_s() -> float:
+        """Processor time that this process has taken, s."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    def _share(self) -> float | None:
+        """Processor time per time since a report before: 1 is a whole core. None in the first second."""
+        (before_at, before), now = self._cpu_at, time.monotonic()
+        if now - before_at >= CPU_SPAN_S:
+            taken = self.cpu_s()
+            self._cpu_share = (taken - before) / (now - before_at)
+            self._cpu_at = (now, taken)
+        return self._cpu_share
 
     def _metrics(self) -> Iterator[Entry]:
         yield "penstock_unconfirmed_messages", {}, self.unconfirmed

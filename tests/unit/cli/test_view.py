@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from penstock.launch.figures import Figures, Rate, figures
 from penstock.launch.health import Board, Health
-from penstock.launch.view import SessionView, clock, money, plain_line
+from penstock.launch.view import SessionView, clock, machine_line, money, plain_line
 from penstock.launch.watch import left_open
 from rich.console import Console
 
@@ -66,8 +66,42 @@ def test_a_line_says_everything() -> None:
     line = plain_line(shown(board()), 61, 59)
     assert line == (
         "01:01 left 00:59 | 1970-01-01T00:01:40Z | active | – events/s | equity 100,012.50 USDT | PnL +12.5000 | "
-        "position ma +0.5 btc-usdt.x | orders 6 | fills 5 | errors 0"
+        "position ma +0.5 btc-usdt.x | orders 6 | fills 5 | errors 0 | memory 0 MB"
     )
+
+
+def test_processor_memory_and_disk_are_shown_as_far_as_they_are_known() -> None:
+    made = board()
+    made.take(report("risk", VIEWS["risk"], rss_bytes=90_000_000, cpu_share=0.12, ts=2))
+    machine = {
+        "cpu_share": 0.4,
+        "memory_free_bytes": 3 * 10**9,
+        "disk_free_bytes": 12 * 10**9,
+        "session_bytes": 45 * 10**6,
+    }
+    made.take(report("launcher", {"machine": machine}))
+    now = shown(made)
+    assert plain_line(now, 61, 59).endswith("| errors 0 | cpu 12% | memory 90 MB | disk free 12.0 GB")
+    assert machine_line(now) == "machine: cpu 40%, memory free 3.0 GB, disk free 12.0 GB, session 45 MB"
+    terminal = io.StringIO()
+    with SessionView(Console(file=terminal, force_terminal=True, width=100), "a session") as view:
+        view.show(now, 1, None)
+    drawn = terminal.getvalue()
+    assert "cpu %" in drawn
+    assert "session 45 MB" in drawn
+    # A launcher of another version.
+    made.take(report("launcher", {"machine": {"cores": 2}}))
+    assert (shown(made).machine, machine_line(shown(made))) == (None, "")
+
+
+def test_in_the_background_a_line_is_written_now_and_then_and_every_note() -> None:
+    written = io.StringIO()
+    with SessionView(Console(file=written, width=400), "a session", line_every_s=60) as view:
+        for elapsed in range(130):
+            view.show(shown(board()), elapsed, None)
+        view.say("something is wrong")
+    lines = written.getvalue().splitlines()
+    assert [line[:5] for line in lines] == ["00:00", "01:00", "02:00", "somet"]
 
 
 def test_before_anything_is_heard_all_is_unknown() -> None:
