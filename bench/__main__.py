@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import chained, halt, latency, sessions, snapshots, store
+from bench import breadth, chained, halt, latency, sessions, snapshots, store
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -23,6 +23,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "latency": latency.measure,
     "lockstep": sessions.lockstep,
     "throughput": sessions.throughput,
+    "breadth": breadth.measure,
     "startup": sessions.startup,
     "snapshots": snapshots.measure,
     "halt": halt.measure,
