@@ -85,9 +85,9 @@ class Collector:
             names = self.metrics.setdefault(_values(each.resource.attributes)["service.name"], set())
             names.update(metric.name for scope in each.scope_metrics for metric in scope.metrics)
 
-    def wait(self, condition: Callable[[], bool]) -> None:
+    def wait(self, condition: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
         """Wait until something holds."""
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f"{len(self.spans)} spans, {self.requests} requests"
             time.sleep(0.05)

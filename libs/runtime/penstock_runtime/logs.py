@@ -65,6 +65,9 @@ class LogFile:
         """Nothing is kept back."""
 
 
+_JSON = (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+
+
 def put_aside(file: Path, kept: int = OLD_FILES_MAX) -> None:
     """Move a file to `old/<stem>.1<suffix>` beside it, what is there one number on, the oldest away."""
     old = file.parent / "old"
@@ -76,18 +79,18 @@ def put_aside(file: Path, kept: int = OLD_FILES_MAX) -> None:
     file.replace(old / f"{file.stem}.1{file.suffix}")
 
 
-def configure(service: str, file: Path | None = None) -> None:
-    """Set up structlog for this process. Every line names the service."""
+def configure(service: str, file: Path | None = None, level: str = "info") -> None:
+    """Set up structlog for this process: JSON lines, each naming the service; words at a terminal."""
     stream = sys.stderr if file is None else cast(TextIO, LogFile(file))
+    words = file is None and sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            *([structlog.dev.ConsoleRenderer()] if words else _JSON),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )

@@ -38,7 +38,7 @@ def run_process(name: str, body: Body, *, yielding: bool = False) -> None:
 async def _main(name: str, body: Body) -> int:
     try:
         settings = load()
-        logs.configure(name, settings.log_file)
+        logs.configure(name, settings.log_file, settings.log_level)
         health.write_to(settings.health_file)
         failpoints.arm(name)
         OUTLETS.open()

@@ -19,6 +19,7 @@ from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.latency import LatencyHistogram
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.delivery import received_in
+from penstock_runtime.order_log import OrderLog
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.snapshots import Snapshot, SnapshotStore
 from penstock_runtime.version import code_hash
@@ -47,6 +48,7 @@ class StageService:
         self._log = log
         self._settings = settings
         self._realtime = settings.session.realtime
+        self._order_log = OrderLog()
         self._snapshots: SnapshotStore = WitnessedSnapshots(log, settings.witness_dir)
         writers = {
             producer: NumberedWriter(
@@ -183,6 +185,7 @@ class StageService:
         self._log.flush()
         if fed:
             self.health.turns.add((time.perf_counter() - began) * 1e6)
+            self._order_log.write()
             busy = True
         if self._driver.wants != self._driver.families[-1]:
             self._log.hurry()
@@ -221,8 +224,12 @@ class StageService:
         health = self.health
         health.outputs += not known
         health.tally.made(message, known=known)
-        if self._realtime and type(message) is Done and not known:
+        if known or not self._realtime:
+            return
+        if type(message) is Done:
             self._ended_interval(producer)
+        else:
+            self._order_log.made(message, self._core.writers[producer].traceparent)
         if self._fused and producer == "risk" and type(message) is OrderApproved and self._taken is not None:
             self._measure(self._taken.received_ns)  # in this process execution has it at once
         if self.on_output is not None:

@@ -2,8 +2,8 @@
 
 Environment: PENSTOCK_CONFIG (path of the resolved JSON document), PENSTOCK_NATS_URL or
 PENSTOCK_NATS_URL_FILE, PENSTOCK_POSTGRES_URL or PENSTOCK_POSTGRES_URL_FILE, PENSTOCK_DATA_DIR,
-PENSTOCK_LOG_FILE, PENSTOCK_HEALTH_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY, PENSTOCK_LOG_SYNC,
-PENSTOCK_LIVE. Addresses hold passwords: in a container they come from files.
+PENSTOCK_LOG_FILE, PENSTOCK_LOG_LEVEL, PENSTOCK_HEALTH_FILE, PENSTOCK_SNAPSHOT_INTERVAL_S, PENSTOCK_STANDBY,
+PENSTOCK_LOG_SYNC, PENSTOCK_LIVE. Addresses hold passwords: in a container they come from files.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ class ServiceSettings(BaseSettings):
     """Where the database's address will be written once it is known: trading does not wait for it."""
     data_dir: Path = Path()
     log_file: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_file: Path | None = None
     """Written with each health report while the log is connected: its age tells whether the service lives."""
     snapshot_interval_s: float = 10.0

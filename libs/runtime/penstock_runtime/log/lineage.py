@@ -30,8 +30,6 @@ RECENT = 256
 """Signals, and fills, that are remembered."""
 ORDERS_MAX = 8192
 """Orders that are remembered until they end."""
-_ANSWERING = frozenset({"risk", "execution"})
-"""Whose messages end a chain of causes: what a strategy makes of one begins another trace."""
 
 
 class Context(NamedTuple):
@@ -89,10 +87,8 @@ class Lineage:
             link = _context_of(session, cause) if type(message) is Fill else ""
             return _child(known.traceparent, origin, link=link, since_ns=known.made_ns if of_order else 0)
         parent = traceparent_in(cause.block)
-        if type(message) is OrderApproved and not parent and cause.origin is not None:
-            return _of_risk(session, origin, cause)
-        if cause.origin is None or (type(message) is Signal and cause.origin.producer in _ANSWERING):
-            return Trace(tracing.root(session, origin.producer, origin.epoch, origin.index), link=parent)
+        if cause.origin is None or type(message) in _BEGINNING:
+            return _begun(session, origin, cause, parent)
         if parent:
             return _child(parent, origin)
         return _child(_context_of(session, cause), origin, trail=_trail(cause))
@@ -151,14 +147,18 @@ def _child(parent: str, origin: Origin, *, trail: str = "", link: str = "", sinc
     return Trace(own, parts.span_id if parts is not None else "", trail, link, since_ns)
 
 
-def _of_risk(session: str, origin: Origin, cause: Cause) -> Trace:
-    """An order without a signal, such as a stop's: a trace of its own, whatever risk reads it from."""
+def _begun(session: str, origin: Origin, cause: Cause, carried: str) -> Trace:
+    """A new trace. The tick that led to it is told as a part of it: one tick may lead to several.
+
+    What carries a context, such as the fill that a strategy reacts to, is of another trace, and linked.
+    """
     own = tracing.root(session, origin.producer, origin.epoch, origin.index)
-    parts, before = tracing.parse(own), cause.origin
+    before = cause.origin
+    if carried or before is None:
+        return Trace(own, link=carried)
+    parts = tracing.parse(own)
     assert parts is not None
-    assert before is not None
-    parent = span_id(parts.trace_id, before.producer, before.epoch, before.index)
-    return Trace(own, parent, _trail(cause))
+    return Trace(own, span_id(parts.trace_id, before.producer, before.epoch, before.index), _trail(cause))
 
 
 def _context_of(session: str, cause: Cause) -> str:
@@ -199,5 +199,7 @@ _PARENTS: dict[type, Callable[[Lineage, Any], Context | None]] = {
     PositionChanged: Lineage._of_fill,
 }
 """By whose identity the parent of a message is found; any other follows from its input."""
+_BEGINNING = frozenset({Signal, OrderApproved})
+"""What begins a trace: a signal, and an order that risk sends without one, such as a stop's."""
 _UNDER_WAY = frozenset({OrderAccepted, OrderChanged, Fill})
 """What a venue answers: under way since the order was sent."""

@@ -106,6 +106,8 @@ class NumberedWriter:
         self._log = log
         self.lineage = Lineage()
         """Of the orders that this process has to do with: one for all writers of fused stages."""
+        self.traceparent = ""
+        """Of the last output made; empty where it carries none."""
         self._frame_from = frame_from
         self._clock = clock
         self._hold_s = hold_s
@@ -160,6 +162,7 @@ class NumberedWriter:
         # What the log holds already was made by an earlier process, and tells when.
         made_ns = (times_in(found[2])[1] if found is not None else 0) if known else time.time_ns()
         trace = self._trace(message, cause, made_ns) if traced else {}
+        self.traceparent = trace.get("traceparent", "")
         if known:
             return None
         if (self.family, kind.kind) in TIMED:

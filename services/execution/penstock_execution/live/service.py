@@ -21,6 +21,7 @@ from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.killfile import KillFile
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader, NumberedWriter
 from penstock_runtime.log.writer import Cause
+from penstock_runtime.order_log import OrderLog
 from penstock_runtime.service import surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.submissions import Submissions
@@ -86,6 +87,7 @@ class LiveExecution:
         self._causes: dict[str, Cause] = {}
         self._said = 0
         self._stopping = False
+        self._order_log = OrderLog()
         self.health = Health(past.NAME)
 
     # --- Start ---------------------------------------------------------------------------------------
@@ -161,6 +163,7 @@ class LiveExecution:
         self.requests.chase()
         self._writer.pump()
         self._log.flush()
+        self._order_log.write()
 
     def _risk_spoke(self, delivered: Delivered) -> None:
         self.health.events += 1
@@ -243,6 +246,7 @@ class LiveExecution:
             cause = self._causes.get(order_id, _NO_CAUSE)
         self._writer.put(message, self._now(), cause)
         self.health.tally.made(message, known=False)
+        self._order_log.made(message, self._writer.traceparent)
         self._said += 1
         self.health.outputs += 1
         if order_id and order_id not in self.desk.working:
