@@ -44,6 +44,7 @@ _EVERYWHERE = {
     503: "The log or the database is away; `Retry-After` says when to ask again.",
     504: "No answer in time.",
 }
+_WITH_BODY = {400: "The request's body is not JSON."}
 _SOMETIMES = {404: "There is no such thing.", 409: "It was refused: `detail` says why."}
 
 
@@ -109,6 +110,8 @@ def _describe(operation: dict[str, Any], route: APIRoute, method: str) -> None:
     statuses = dict(_EVERYWHERE)
     if "{" in route.path_format or method in ("POST", "PATCH", "DELETE"):
         statuses |= _SOMETIMES
+    if "requestBody" in operation:
+        statuses |= _WITH_BODY
     for status, text in statuses.items():
         operation["responses"][str(status)] = {"description": text, "content": {MEDIA_TYPE: {"schema": _REF}}}
     operation["responses"] = dict(sorted(operation["responses"].items()))

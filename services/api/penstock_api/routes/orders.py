@@ -1,7 +1,10 @@
 """Orders and fills."""
 
+from dataclasses import asdict
+from typing import Any
+
 from fastapi import APIRouter, Request
-from penstock_runtime.store.explaining import Explanation, NotKnown, explain
+from penstock_runtime.store.explaining import NotKnown, explain
 from penstock_runtime.store.queries import FillRow, OrderRow
 
 from penstock_api.access.roles import VIEWER
@@ -10,7 +13,7 @@ from penstock_api.problems import Problem
 from penstock_api.routes.paging import ScopedPaging, items, session_of_request
 from penstock_api.routes.placing import OrderId
 from penstock_api.views.base import Items
-from penstock_api.views.orders import OrderAnswer, WorkingAnswer, working_of
+from penstock_api.views.orders import OrderAnswer, WorkingAnswer, shown, working_of
 
 router = APIRouter(prefix="/api/v1", tags=["orders"], dependencies=[VIEWER])
 
@@ -42,13 +45,14 @@ async def order(request: Request, order_id: OrderId) -> OrderAnswer:
 
 
 @router.get("/orders/{order_id}/explain")
-async def explanation(request: Request, order_id: OrderId) -> Explanation:
+async def explanation(request: Request, order_id: OrderId) -> dict[str, Any]:
     """Why an order was sent, everything known at that moment, and what became of it."""
     context = context_of(request)
     try:
-        return await explain(context.pool, order_id, session_of_request(context))
+        found = await explain(context.pool, order_id, session_of_request(context))
     except NotKnown as error:
         raise Problem(404, str(error)) from error
+    return {name: shown(value) for name, value in asdict(found).items()}
 
 
 @router.get("/fills")

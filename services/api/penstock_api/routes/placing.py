@@ -1,5 +1,6 @@
 """Orders that an operator places, changes and cancels: through risk, like any other."""
 
+import re
 from decimal import Decimal
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from penstock_contracts.control import ManualOrder
 from penstock_contracts.types import Id, InstrumentKey, Line, Ns, OrderType, Positive, Side, TimeInForce
 from penstock_kernel.session import MANUAL
 from penstock_runtime.errors import Unavailable
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
 from penstock_api.access.roles import OPERATOR
 from penstock_api.context import Context, context_of
@@ -20,6 +21,21 @@ from penstock_api.views.commands import CommandAnswer
 
 router = APIRouter(prefix="/api/v1", tags=["orders"], dependencies=[OPERATOR])
 
+_PATTERN = r"^(?=[0-9.]*[1-9])(0|[1-9][0-9]{0,28})(\.[0-9]{1,60})?$"
+
+
+def _text(value: object) -> object:
+    """JSON's numbers are not exact: an amount is text."""
+    if not isinstance(value, str) or re.fullmatch(_PATTERN, value) is None:
+        raise ValueError('an amount above zero as text, such as "0.25"')
+    return value
+
+
+Amount = Annotated[
+    Positive,
+    BeforeValidator(_text),
+    WithJsonSchema({"type": "string", "pattern": _PATTERN, "maxLength": 100}),
+]
 OrderId = Annotated[Id, Path(examples=["o-5f0c2d7e9b1a"])]
 
 
@@ -43,19 +59,19 @@ class PlaceBody(CommandBody):
 
     instrument: InstrumentKey
     side: Side
-    quantity: Positive
+    quantity: Amount
     """A multiple of the lot: an order is refused rather than sent smaller."""
     type: OrderType = OrderType.MARKET
-    limit_price: Positive | None = None
-    stop_price: Positive | None = None
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
     """What triggers a stop, stop-limit or take-profit."""
-    trail: Positive | None = None
+    trail: Amount | None = None
     """Distance of a trailing stop from the best price."""
     time_in_force: TimeInForce = TimeInForce.GTC
     expire_at: Ns | None = None
     post_only: bool = False
     reduce_only: bool = False
-    price: Positive | None = None
+    price: Amount | None = None
     """The price that you saw: risk refuses when the market has left it by more than the collar."""
 
 
@@ -64,12 +80,12 @@ class ModifyBody(CommandBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"limit_price": "46210.00"}]})
 
-    quantity: Positive | None = None
+    quantity: Amount | None = None
     """What is to be left to fill."""
-    limit_price: Positive | None = None
-    stop_price: Positive | None = None
-    trail: Positive | None = None
-    price: Positive | None = None
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
+    trail: Amount | None = None
+    price: Amount | None = None
     """The price that you saw."""
 
 

@@ -1,9 +1,9 @@
 """Risk: limits and their use, settings, and their change."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from penstock_api.access.roles import RISK_ADMIN, VIEWER
 from penstock_api.context import context_of
@@ -18,8 +18,15 @@ Setting = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,80}$")]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+def _no_other_names(schema: dict[str, Any]) -> None:
+    """What the pattern of the names means, said in so many words."""
+    schema["properties"]["limits"]["additionalProperties"] = False
+
+
 class LimitsBody(CommandBody):
     """Settings to change, by name, as text."""
+
+    model_config = ConfigDict(json_schema_extra=_no_other_names)
 
     limits: dict[Setting, Value] = Field(
         min_length=1, max_length=50, examples=[{"order_notional_fraction_max": "0.1"}]

@@ -1,5 +1,9 @@
 """Orders in which something can still happen."""
 
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
 from penstock_runtime.store.queries import OrderEventRow, OrderRow
 
 from penstock_api.replica import Replica
@@ -38,3 +42,19 @@ class OrderAnswer(View):
 
     order: OrderRow
     events: list[OrderEventRow]
+
+
+def shown(value: Any) -> Any:
+    """A value of the database as JSON can hold it: amounts with all digits, hashes as hex."""
+    match value:
+        case dict():
+            return {str(name): shown(each) for name, each in value.items()}
+        case list() | tuple():
+            return [shown(each) for each in value]
+        case bytes():
+            return value.hex()
+        case Decimal():
+            return format(value, "f")
+        case float() if not isfinite(value):
+            return None
+    return value
