@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-import numpy as np
-from penstock_contracts.market import BookAction, BookBatch, QuoteBatch
+from penstock_contracts.market import BookBatch, QuoteBatch
 from penstock_kernel.money import ZERO
 
+from penstock_execution.paper.calm import Piece, pieces
 from penstock_execution.paper.entry import follow_price, triggered_by
 from penstock_execution.paper.matching import Share
 from penstock_execution.paper.standing import (
@@ -62,7 +62,11 @@ class ContinuousMatcher:
         rows = len(batch.ts_init)
         begin = 0
         if market.orders and market.trading:
-            for end, complete in _updates(batch):
+            for end, complete, calm in _updates(market, batch):
+                if calm:
+                    _apply(market, batch, begin, end)
+                    begin = end
+                    continue
                 ts = batch.ts_init.item(begin)
                 self.floor.arrive_before(market, ts)
                 _apply(market, batch, begin, end)
@@ -126,18 +130,11 @@ class ContinuousMatcher:
         return opened, took
 
 
-def _updates(batch: StandingBatch) -> Iterator[tuple[int, bool]]:
-    """End of each update, and whether it is complete: the last of a book may go on in the next batch."""
-    rows = len(batch.ts_init)
-    if isinstance(batch, QuoteBatch):
-        for end in range(1, rows + 1):
-            yield end, True
-        return
-    ends = np.flatnonzero(batch.action & BookAction.LAST) + 1
-    for end in ends.tolist():
-        yield end, True
-    if not len(ends) or ends[-1] < rows:
-        yield rows, False
+def _updates(market: Market, batch: StandingBatch) -> Iterator[Piece]:
+    """The updates, and whether they are complete: the last of a book may go on in the next batch."""
+    if isinstance(batch, BookBatch):
+        return pieces(market, batch)
+    return (Piece(end, complete=True, calm=False) for end in range(1, len(batch.ts_init) + 1))
 
 
 def _apply(market: Market, batch: StandingBatch, begin: int, end: int) -> None:

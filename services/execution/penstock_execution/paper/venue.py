@@ -12,6 +12,7 @@ from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO
 
 from penstock_execution.config import DataKind, PaperConfig
+from penstock_execution.paper import calm
 from penstock_execution.paper.bars import BarMatcher
 from penstock_execution.paper.continuous import ContinuousMatcher
 from penstock_execution.paper.entry import closed_to, order_of, refusal_of
@@ -127,7 +128,8 @@ class PaperVenue:
         if market is None or not market.orders or not market.trading:
             return len(batch.ts_init)
         if isinstance(batch, QuoteBatch | BookBatch):
-            return self._quiet_by_trial(market, batch)
+            quiet = calm.quiet_rows(market, batch) if isinstance(batch, BookBatch) else None
+            return self._quiet_by_trial(market, batch) if quiet is None else quiet
         matcher = self._matcher(market, batch)
         if not matcher.counts(market, batch):
             return len(batch.ts_init)
