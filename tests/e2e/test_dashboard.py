@@ -19,6 +19,7 @@ from support.browser import LIMIT_MS, PHONE, Visit, browser, chromium, visit
 from support.cli import processes_below
 
 TRANSFER_BYTES_MAX = 500_000
+SETTLED_MS = 3_000
 NOTHING = "\N{EN DASH}"
 # By page: where it shows that its data is there, in words that only data brings.
 PAGES = {
@@ -121,7 +122,7 @@ def test_the_page_says_what_a_new_user_asks(dashboard: Dashboard, chrome: Browse
     with visit(chrome, dashboard.url) as seen:
         show(seen, "overview")
         seen.see("It trades: orders go out within the limits.")
-        seen.see("refused by")
+        seen.see("refused by the rule")
         seen.see("penstock halt")
         assert 0 < seen.transferred < TRANSFER_BYTES_MAX
         for tile in ("Equity", "PnL today", "Drawdown", "Gross exposure"):
@@ -249,10 +250,28 @@ def test_screenshots_for_the_documentation(dashboard: Dashboard, chrome: Browser
     folder = os.environ.get("PENSTOCK_SCREENSHOTS")
     if not folder:
         pytest.skip("PENSTOCK_SCREENSHOTS names no folder to write to")
-    place = Path(folder)
+    take_screenshots(chrome, os.environ.get("PENSTOCK_SCREENSHOTS_OF", dashboard.url), Path(folder))
+
+
+def take_screenshots(chrome: Browser, url: str, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
-    with visit(chrome, dashboard.url) as seen:
+    with visit(chrome, url) as seen:
         for name in PAGES:
             show(seen, name)
-            seen.page.wait_for_timeout(3_000)
+            seen.page.wait_for_timeout(SETTLED_MS)
             seen.page.screenshot(path=place / f"{name}.png")
+        show(seen, "orders")
+        seen.page.locator("tbody tr", has_text="filled").first.get_by_role("button").first.click()
+        seen.see("What each service took, by the wall clock")
+        seen.page.screenshot(path=place / "order.png")
+        seen.page.keyboard.press("Escape")
+        seen.page.keyboard.press("h")
+        seen.page.screenshot(path=place / "halt.png")
+    with visit(chrome, url, theme="light") as seen:
+        show(seen, "overview")
+        seen.page.wait_for_timeout(SETTLED_MS)
+        seen.page.screenshot(path=place / "overview-light.png")
+    with visit(chrome, url, size=PHONE) as seen:
+        show(seen, "overview")
+        seen.page.wait_for_timeout(SETTLED_MS)
+        seen.page.screenshot(path=place / "phone.png")

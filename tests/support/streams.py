@@ -50,12 +50,15 @@ class Client:
 
     def __init__(self, frames: AsyncIterator[Any]) -> None:
         self._frames = frames
+        self.whole = False
+        """Whether the last frame is one that a client may go on from."""
 
     async def next(self) -> dict[str, Any]:
         """The next frame."""
         frame = await anext(self._frames)
         found: dict[str, Any] = json.loads(frame.text)
         assert found["seq"] == frame.sequence
+        self.whole = frame.whole
         return found
 
     async def until(self, kind: str) -> dict[str, Any]:

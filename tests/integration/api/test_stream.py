@@ -132,7 +132,8 @@ async def server_sent(
                 continue
             if "data" in fields:
                 data = json.loads(fields["data"])
-                assert (fields["event"], int(fields["id"])) == (data["type"], data["seq"])
+                assert fields["event"] == data["type"]
+                assert fields.get("id", str(data["seq"])) == str(data["seq"])
                 yield fields["event"], data
             fields = {}
 

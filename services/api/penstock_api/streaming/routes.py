@@ -155,8 +155,9 @@ async def _events(hub: Hub, wish: Wish) -> AsyncIterator[bytes]:
     with hub.followed(market="market" in wish.channels):
         yield f"retry: {_RETRY_MS}\n\n".encode()
         async for frame in Subscription(hub, wish).frames():
-            # An id is what the client has whole: it may go on from there.
-            yield f"event: {frame.kind}\nid: {frame.sequence}\ndata: {frame.text}\n\n".encode()
+            # Browsers come back with the last id: only what they may go on from has one.
+            place = f"id: {frame.sequence}\n" if frame.whole else ""
+            yield f"event: {frame.kind}\n{place}data: {frame.text}\n\n".encode()
 
 
 def _reason(error: ValidationError) -> str:

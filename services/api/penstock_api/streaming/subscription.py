@@ -31,11 +31,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A JSON object to be sent as one, and the sequence that a client has with it."""
+    """A JSON object to be sent as one, and the log's sequence when it was made."""
 
     text: str
     sequence: int
     kind: str
+    whole: bool = False
+    """Whether a client that has it has everything up to its sequence, and may go on from there."""
 
 
 class Subscription:
@@ -56,7 +58,8 @@ class Subscription:
         yield self._hello()
         while not hub.feed.caught_up and not hub.closing:
             await hub.news(PING_S)
-            yield self._ping()
+            if not hub.feed.caught_up:
+                yield self._ping()
         for frame in self._begin():
             yield frame
         while not hub.closing:
@@ -107,7 +110,12 @@ class Subscription:
         self._market = hub.market.version
         instruments = self._wish.instruments
         return [
-            Frame(snapshot_text(hub, channel, instruments), hub.sequence, "snapshot")
+            Frame(
+                snapshot_text(hub, channel, instruments),
+                hub.sequence,
+                "snapshot",
+                whole=channel == self._wish.channels[-1],
+            )
             for channel in self._wish.channels
         ]
 
@@ -144,13 +152,13 @@ class Subscription:
             if texts:
                 sequence = events[-1].sequence
                 text = f'{{"type":"events","seq":{sequence},"events":[{",".join(texts)}]}}'
-                frames.append(Frame(text, sequence, "events"))
+                frames.append(Frame(text, sequence, "events", whole=True))
         return frames
 
     def _latest(self, channel: Channel, data: str) -> Frame:
         sequence = self._hub.sequence
         text = f'{{"type":"latest","channel":"{channel}","seq":{sequence},"data":{data}}}'
-        return Frame(text, sequence, "latest")
+        return Frame(text, sequence, "latest", whole=True)
 
     def _hello(self) -> Frame:
         hub = self._hub
@@ -164,9 +172,13 @@ class Subscription:
         )
 
     def _ping(self) -> Frame:
-        marks = self._hub.feed.replica.marks
-        return self._frame("ping", ts=time.time_ns(), mark=max(marks.values(), default=0))
+        """Says that the connection lives; before the log is read, nothing more."""
+        feed = self._hub.feed
+        mark = max(feed.replica.marks.values(), default=0)
+        whole = feed.caught_up
+        return self._frame("ping", whole=whole, ts=time.time_ns(), mark=mark, caught_up=whole)
 
-    def _frame(self, kind: str, **fields: object) -> Frame:
+    def _frame(self, kind: str, *, whole: bool = False, **fields: object) -> Frame:
         sequence = self._hub.sequence
-        return Frame(to_json({"type": kind, "seq": sequence, **fields}).decode(), sequence, kind)
+        text = to_json({"type": kind, "seq": sequence, **fields}).decode()
+        return Frame(text, sequence, kind, whole=whole)

@@ -205,3 +205,19 @@ async def test_the_course_of_equity_is_first_what_the_log_tells_then_what_risk_r
     fed.hub.follow_equity()
     points = [(ts, equity) for ts, equity, _ in fed.hub.recent.equity.points]
     assert points == [(START, Decimal("99985.648")), (START + GRID, Decimal(99_990))]
+
+
+async def test_a_client_may_go_on_only_from_a_frame_with_which_it_has_everything() -> None:
+    fed = Fed(events_max=3)
+    at = fed.put("ven", fill(fill_id="f-1"))
+    fed.put("ven", fill(fill_id="f-2"))
+    fed.feed.caught_up = False
+    client = fed.client("fills", after=at, session=SESSION)
+    assert ((await client.next())["type"], client.whole) == ("hello", False)
+    assert ((await client.next())["type"], client.whole) == ("ping", False)
+    fed.feed.caught_up = True
+    assert ((await client.next())["type"], client.whole) == ("events", True)
+    assert ((await client.next())["type"], client.whole) == ("ping", True)
+    client = fed.client("orders", "fills", after=at, session="another")
+    found = [((await client.next())["type"], client.whole) for _ in range(4)]
+    assert found == [("hello", False), ("resync", False), ("snapshot", False), ("snapshot", True)]

@@ -60,7 +60,7 @@ export class Stream {
     if (frame.type === "resync") return this.#anew();
     if (frame.type === "snapshot") this.missing.delete(frame.channel);
     this.store.take(frame);
-    if (!this.missing.size) this.sequence = frame.seq;
+    if (!this.missing.size && (frame.type !== "ping" || frame.caught_up)) this.sequence = frame.seq;
     this.drawn();
   }
 

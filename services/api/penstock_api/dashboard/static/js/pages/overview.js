@@ -110,7 +110,7 @@ export function mount(root, { store, act }) {
     shownRefusal = key;
     if (!found) return replace(refused, h("p.quiet", {}, "Risk has refused nothing."));
     const { rule, limit, value, text: says, ts } = found.refusal;
-    replace(refused, h("p.story", {}, `${found.signal.strategy} wanted ${found.signal.direction} ${found.signal.instrument}; refused by ${words(rule)}.`), factsList([
+    replace(refused, h("p.story", {}, `${found.signal.strategy} wanted ${found.signal.direction} ${found.signal.instrument}; refused by the rule “${words(rule)}”.`), factsList([
       ["When", moment(ts)], ["Value", value && exact(value)], ["Limit", limit && exact(limit)], ["Says", says],
     ]));
   }

@@ -13,7 +13,7 @@ function options() {
     layout: { background: { color: colour("--surface") }, textColor: colour("--quiet"), attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, panes: { separatorColor: colour("--line") } },
     grid: { vertLines: { color: colour("--line"), style: 1 }, horzLines: { color: colour("--line"), style: 1 } },
     rightPriceScale: { borderColor: colour("--line") },
-    timeScale: { borderColor: colour("--line"), timeVisible: true, secondsVisible: true, rightOffset: 2 },
+    timeScale: { borderColor: colour("--line"), timeVisible: true, secondsVisible: true, rightOffset: 2, minBarSpacing: 0.01 },
     crosshair: { mode: 0 },
   };
 }
