@@ -32,7 +32,7 @@ async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     )
     try:
         key = CursorKey(session.session_id, NAME, session.partition)
-        database = Database(pool, url, key, config.retry_interval_ms_max / 1000)
+        database = Database(pool, url, key, config.retry_interval_ms_max / 1000, config.tier_min)
         with log.refusals():
             archiver = Archiver(log, Archive(pool), age_max_s)
             await Recorder(log, database, config, archiver, tracer()).run(stop)

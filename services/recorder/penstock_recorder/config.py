@@ -1,5 +1,6 @@
 """Configuration of the recorder."""
 
+from penstock_runtime.store.tier import Tier
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -20,3 +21,6 @@ class RecorderConfig(BaseModel):
     """How often the place that is written is told to the others."""
     retry_interval_ms_max: int = Field(default=5_000, ge=100, le=60_000)
     """Longest wait between two attempts while the database is away."""
+    tier_min: Tier = Tier.PLAIN
+    """What the database must be able to do, or nothing is recorded: `plain`, `timescale-apache` (hypertables)
+    or `timescale-community` (compression, too)."""

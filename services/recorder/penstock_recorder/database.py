@@ -8,6 +8,7 @@ from penstock_runtime.store.cursors import CursorKey, CursorMoved, StoredCursor,
 from penstock_runtime.store.migrate import migrate
 from penstock_runtime.store.pool import Pool, is_lost
 from penstock_runtime.store.projection import commit
+from penstock_runtime.store.tier import Tier
 
 from penstock_recorder.changes import Changes
 
@@ -17,11 +18,14 @@ _RETRY_S_MIN = 0.1
 class Database:
     """Writes with one cursor; every call lasts until the database has answered."""
 
-    def __init__(self, pool: Pool, url: str, key: CursorKey, retry_s_max: float) -> None:
+    def __init__(
+        self, pool: Pool, url: str, key: CursorKey, retry_s_max: float, tier_min: Tier = Tier.PLAIN
+    ) -> None:
         self._pool = pool
         self._url = url
         self.key = key
         self._retry_s_max = retry_s_max
+        self._tier_min = tier_min
         self.away = False
         """Whether the last attempt failed for want of a database."""
         self.transactions = 0
@@ -32,7 +36,7 @@ class Database:
         """Apply the migrations that are missing."""
         async for attempt in self._attempts():
             with attempt:
-                await migrate(self._url)
+                await migrate(self._url, self._tier_min)
         self.away = False
 
     async def cursor(self) -> StoredCursor | None:

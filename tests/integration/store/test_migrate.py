@@ -80,6 +80,14 @@ async def test_a_database_of_a_newer_version_is_refused(postgres_url: str) -> No
         await migrate(postgres_url)
 
 
+async def test_a_database_that_can_do_less_than_is_asked_for_is_refused(
+    postgres_url: str,
+) -> None:
+    with pytest.raises(BadConfiguration, match=r"is plain, and .* asks for timescale-apache"):
+        await migrate(postgres_url, Tier.TIMESCALE_APACHE)
+    assert await migrate(postgres_url) == ()
+
+
 async def test_no_database_is_unavailable_not_a_crash() -> None:
     with pytest.raises(Unavailable, match="no database"):
         await migrate("postgresql://nobody:x@127.0.0.1:1/none")

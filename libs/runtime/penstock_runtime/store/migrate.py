@@ -17,6 +17,7 @@ from penstock_runtime.errors import BadConfiguration, NotPermitted, Unavailable
 from penstock_runtime.store.pool import is_lost, is_refused
 from penstock_runtime.store.schema import Standing, known_migrations, refuse, schema_of
 from penstock_runtime.store.series import arrange
+from penstock_runtime.store.tier import RANKS, Tier
 
 _log = structlog.get_logger(__name__)
 
@@ -26,17 +27,18 @@ LOCK_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 10.0
 
 
-async def migrate(url: str) -> tuple[str, ...]:
+async def migrate(url: str, tier_min: Tier = Tier.PLAIN) -> tuple[str, ...]:
     """Apply what is missing; returns the names of the migrations applied now.
 
     Where the database has TimescaleDB the time series become hypertables, also later. Raises Unavailable
     when the database does not answer, BadConfiguration when it does not let us in, was migrated by a newer
-    Penstock, is half migrated, or refuses a migration: then nothing of that migration stays.
+    Penstock, is half migrated, can do less than `tier_min`, or refuses a migration: then nothing of that
+    migration stays.
     """
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S)
         try:
-            return await _locked(connection)
+            return await _locked(connection, tier_min)
         finally:
             await connection.close()
     except asyncpg.InvalidAuthorizationSpecificationError as error:
@@ -49,13 +51,18 @@ async def migrate(url: str) -> tuple[str, ...]:
         raise
 
 
-async def _locked(connection: asyncpg.Connection) -> tuple[str, ...]:
+async def _locked(connection: asyncpg.Connection, tier_min: Tier) -> tuple[str, ...]:
     async with asyncio.timeout(LOCK_TIMEOUT_S):
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
     try:
         applied = await _apply(connection)
         async with connection.transaction():
             tier = await arrange(connection)
+        if RANKS.index(tier) < RANKS.index(tier_min):
+            raise BadConfiguration(
+                f"the database is {tier}, and recorder.tier_min asks for {tier_min}: install the extension"
+                " timescaledb in its server and load it (shared_preload_libraries), or ask for less"
+            )
         _log.info("store_ready", tier=tier, migrations=len(known_migrations()), applied=list(applied))
         return applied
     finally:

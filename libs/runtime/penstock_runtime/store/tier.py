@@ -13,6 +13,10 @@ class Tier(StrEnum):
     TIMESCALE_COMMUNITY = "timescale-community"
 
 
+RANKS = tuple(Tier)
+"""From what every database can do to what few can."""
+
+
 async def detect_tier(database: Pool | Connection) -> Tier:
     """The tier of a database: by the extension that is installed in it, and its licence."""
     installed = await database.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
