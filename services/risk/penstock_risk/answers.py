@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from penstock_contracts.base import Message
 from penstock_contracts.orders import TradingStateChanged
+from penstock_kernel.ledger import plain
 
 from penstock_risk.limits import Refusal
 
@@ -26,4 +27,7 @@ class Answer:
 
 def refused(refusal: Refusal) -> Answer:
     """A command that a rule of the order desk refuses."""
-    return Answer(False, f"{refusal.rule}: {refusal.text}" if refusal.text else refusal.rule, refusal=refusal)
+    text = refusal.text
+    if not text and refusal.limit is not None and refusal.value is not None:
+        text = f"{plain(refusal.value)}, the limit is {plain(refusal.limit)}"
+    return Answer(False, f"{refusal.rule}: {text}" if text else refusal.rule, refusal=refusal)

@@ -96,6 +96,7 @@ def test_an_order_beyond_a_limit_is_refused_with_the_rule(
 def test_a_refusal_by_a_limit_says_limit_and_value() -> None:
     answer, _ = placed(ready(order_quantity_max="5"), wish(quantity="6"))
     assert (answer.rule, answer.limit, answer.value) == ("order_quantity", D(5), D(6))
+    assert answer.reason == "order_quantity: 6, the limit is 5"
 
 
 def test_halted_nothing_is_placed_and_reducing_only_what_reduces() -> None:
