@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import breadth, chained, halt, latency, sessions, snapshots, store
+from bench import breadth, chained, halt, latency, sessions, snapshots, store, streaming, tracing
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -29,9 +29,11 @@ MEASUREMENTS: dict[str, Measure] = {
     "halt": halt.measure,
     "memory": sessions.memory,
     "store": store.measure,
+    "tracing": tracing.measure,
+    "streaming": streaming.measure,
 }
-LONG = frozenset({"memory", "halt", "snapshots", "store"})
-"""Measured only by name: they take twenty minutes, five, ten, and fifteen."""
+LONG = frozenset({"memory", "halt", "snapshots", "store", "tracing"})
+"""Measured only by name: they take twenty minutes, five, ten, fifteen, twelve, and twelve."""
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -49,11 +49,12 @@ Measured = tuple[float, float, int]
 
 
 def _pair(folder: Path, rate: int, seconds: float) -> tuple[Measured, Measured]:
-    ours = _session(folder / "session", rate, seconds)
+    ours = order_latency(folder / "session", rate, seconds)
     return ours, _floor(folder / "floor", rate, seconds)
 
 
-def _session(folder: Path, rate: int, seconds: float) -> Measured:
+def order_latency(folder: Path, rate: int, seconds: float) -> Measured:
+    """Tick to order in a session at 1x."""
     every, first = rate // ORDERS_PER_S, rate // SYMBOLS * WARM_UP_S
     strategy = f"{Path(__file__).with_name('strategies.py')}:EveryNth:every={every},first={first}"
     report = run([*synthetic(SYMBOLS, rate, WARM_UP_S + seconds), "--strategy", strategy], folder).report

@@ -18,7 +18,7 @@ from penstock_runtime import failpoints
 from penstock_runtime.drivers import Driver
 from penstock_runtime.errors import Halt, UnreadableHalt
 from penstock_runtime.log import Cursor, Delivered, LogReader, NumberedWriter
-from penstock_runtime.log.lineage import Lineage
+from penstock_runtime.log.lineage import LEADING, Lineage
 from penstock_runtime.log.writer import Cause
 from penstock_runtime.snapshots import VERSION, Snapshot
 
@@ -162,7 +162,8 @@ class StageCore:
                     raise UnreadableHalt(f"{delivered.subject} at {delivered.sequence}: {error}") from error
                 self._observer.unreadable(delivered, error)
                 continue
-            self._lineage.took(message, delivered.block)
+            if type(message) in LEADING:
+                self._lineage.took(message, delivered.block)
             try:
                 produced = driver.feed(message)
             except HaltError as error:

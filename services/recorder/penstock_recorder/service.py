@@ -24,7 +24,7 @@ from penstock_runtime.store.cursors import CursorMoved, StoredCursor
 from penstock_recorder.config import RecorderConfig
 from penstock_recorder.database import Database
 from penstock_recorder.rows import NOT_STORED, Projection
-from penstock_recorder.tracer import Tracer
+from penstock_recorder.tracer import TRACED, Tracer
 
 _log = structlog.get_logger(__name__)
 
@@ -174,7 +174,7 @@ class Recorder:
             if kind == "session" and message.session_id != self._session:
                 raise SessionOver(f"the log's session is {message.session_id}, not {self._session}")
             self._projection.take(delivered.sequence, message)
-            if self._tracer is not None:
+            if self._tracer is not None and family in TRACED:
                 self._tracer.take(delivered, message)
         except UnreadableMessage as error:
             if family not in QUARANTINED and delivered.sequence not in self._passed_over:

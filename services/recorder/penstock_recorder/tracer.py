@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
-from penstock_contracts.base import Message
+from penstock_contracts.base import Family, Message
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Delivered, Log
 from penstock_runtime.metrics.tally import Tally
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+TRACED: frozenset[Family] = frozenset(("sig", "ord", "ven"))
+"""Families of which there may be a span; ticks are many, and those that matter are told of by signals."""
 RECALLED = 2_000
 """Log sequences before its place that a restarted recorder looks at again."""
 _WRITTEN = frozenset({"risk.approve", "venue.fill"})

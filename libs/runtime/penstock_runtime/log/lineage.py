@@ -187,6 +187,8 @@ _NOTES: dict[type, Callable[[Lineage, Any, Context], None]] = {
     Fill: Lineage._fill,
 }
 """What leads on, or ends what led on."""
+LEADING = frozenset(_NOTES)
+"""Types of messages of which `took` takes note."""
 _PARENTS: dict[type, Callable[[Lineage, Any], Context | None]] = {
     OrderApproved: Lineage._of_signal,
     SignalRefused: Lineage._of_signal,
