@@ -119,7 +119,7 @@ async def test_the_matrix_of_routes_and_roles(guarded: Guarded, holder: Role | N
             assert answer.status_code not in (401, 403, 500), what
         else:
             assert answer.status_code == 403, what
-            assert answer.json()["detail"] == f"{holder} is a {holder}; this takes a {role}", what
+            assert answer.json()["detail"] == f"{holder} has the role {holder}; this takes {role}", what
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json", what
 

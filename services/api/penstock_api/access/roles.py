@@ -59,7 +59,7 @@ class Needs:
         status, detail = (
             (401, "a token is needed")
             if caller is None
-            else (403, f"{caller.name} is a {caller.role}; this takes a {self.role}")
+            else (403, f"{caller.name} has the role {caller.role}; this takes {self.role}")
         )
         if connection.scope["type"] == "websocket":
             raise WebSocketException(_POLICY_VIOLATION, detail)

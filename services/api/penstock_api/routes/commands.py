@@ -90,7 +90,7 @@ async def flatten(request: Request, response: Response, body: FlattenBody, key: 
     """Cancel what works and close all positions at market; the session then only reduces, until resumed."""
     caller: Caller = request.state.caller
     if body.override and not caller.role.allows(Role.RISK_ADMIN):
-        raise Problem(403, f"{caller.name} is a {caller.role}; the override takes a {Role.RISK_ADMIN}")
+        raise Problem(403, f"{caller.name} has the role {caller.role}; the override takes {Role.RISK_ADMIN}")
     return await give(request, response, "flatten", body.reason, key, override=body.override, **body.filters)
 
 
