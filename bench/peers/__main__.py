@@ -15,16 +15,18 @@ import typer
 from rich.console import Console
 
 from bench.machine import machine, versions
+from bench.peers import growth
 from bench.peers.environment import PEERS, peer_versions
 from bench.peers.measure import measure
 from bench.peers.table import markdown, reached, table
 from bench.peers.works import WORKS
 
+NAMES = (*WORKS, *growth.NAMES)
 RESULTS = Path(__file__).parents[1] / "peers.json"
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(WORKS)}; default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(NAMES)}; default: all.")] = None,
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Measurements of each engine.")] = 3,
     quick: Annotated[bool, typer.Option("--quick", help="Little data, to see that it works.")] = False,
     peers: Annotated[Path, typer.Option("--peers", help="Python of the peers' environment.")] = PEERS,
@@ -32,19 +34,22 @@ def main(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="The table for the documentation.")] = False,
 ) -> None:
     """Measure. Exit code 1 when a figure is not what it must be, or could not be taken."""
-    unknown = sorted(set(names or ()) - set(WORKS))
+    unknown = sorted(set(names or ()) - set(NAMES))
     if unknown:
-        raise typer.BadParameter(f"no row {unknown[0]}; there are {', '.join(WORKS)}")
+        raise typer.BadParameter(f"no row {unknown[0]}; there are {', '.join(NAMES)}")
     console = Console(width=None if Console().is_terminal else 150)
     document: dict[str, Any] = {
         "began": _now(), "quick": quick, "machine": machine(),
-        "versions": {**versions(), **peer_versions(peers)}, "rows": {}, "failed": {},
+        "versions": {**versions(), **peer_versions(peers)}, "rows": {}, "growth": {}, "failed": {},
     }  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="penstock-peers-"))
     try:
-        for name in names or list(WORKS):
+        for name in names or NAMES:
             console.print(f"{name} …", highlight=False)
             try:
+                if name in growth.NAMES:
+                    document["growth"][name] = growth.measure(name, folder, quick=quick)
+                    continue
                 document["rows"][name] = measure(WORKS[name], folder, peers, pairs, quick=quick)
             except Exception as error:  # the others are measured all the same; the exit code tells
                 console.print(f"{name}: {error}", style="red", highlight=False, markup=False)
@@ -54,14 +59,16 @@ def main(
     document["ended"] = _now()
     results.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if as_markdown:
-        print(markdown(document["rows"]))
+        print(markdown(document["rows"], document["growth"]))
     else:
-        for each in table(document["rows"]):
+        shown = table(document["rows"]) if document["rows"] else []
+        for each in [*shown, *([growth.table(document["growth"])] if document["growth"] else [])]:
             console.print(each)
     console.print(
         f"{document['machine']['processor']}, {document['machine']['cores']} cores; details in {results}"
     )
     good = all(reached(row) for row in document["rows"].values())
+    good = good and all(row["measured"] <= row["must"] for row in document["growth"].values())
     raise typer.Exit(int(bool(document["failed"]) or not good))
 
 

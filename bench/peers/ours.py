@@ -38,7 +38,7 @@ COMPARED = {
 STRATEGIES = Path(__file__).with_name("strategies.py")
 
 
-def document_of(work: Work, file: Path) -> dict[str, Any]:
+def document_of(work: Work, file: Path | list[Path]) -> dict[str, Any]:
     """The resolved configuration: no spread and no slippage, as the peer has none; all limits evaluated."""
     paper = {
         "spread_bps": 0,

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from bench.figures import amount
+from bench.peers import growth
 
 Rows = Mapping[str, Mapping[str, Any]]
 _SPEED = (
@@ -42,12 +43,15 @@ def table(rows: Rows) -> list[Table]:
     return tables
 
 
-def markdown(rows: Rows) -> str:
+def markdown(rows: Rows, grown: Mapping[str, dict[str, Any]] | None = None) -> str:
     """For `docs/performance.md`."""
     lines = []
     for headings, cells in ((_SPEED, _speed), (_MADE, _made)):
         lines += [headings, tuple("---:" if at > 1 else "---" for at in range(len(headings)))]
         lines += [cells(name, row) for name, row in rows.items()] + [()]
+    if grown:
+        lines += [growth.HEADINGS, ("---", "---:", "---:", "---:", "---")]
+        lines += [growth.cells(name, row) for name, row in grown.items()]
     return "\n".join(f"| {' | '.join(cells)} |" if cells else "" for cells in lines)
 
 

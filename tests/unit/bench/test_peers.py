@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.peers import data
 from bench.peers.compare import compare, curve, fills_agree, minute_prices
+from bench.peers.growth import exponent
 from bench.peers.measure import DEFINITIONS, _row
 from bench.peers.ours import Prepared, document_of, rows_of
 from bench.peers.table import markdown, reached, table
@@ -127,3 +128,16 @@ def test_a_made_up_book_never_crosses_and_keeps_its_depth() -> None:
             assert len(levels["ask"]) == len(levels["bid"]) == data.BOOK_LEVELS
     middle = (min(levels["ask"]) + max(levels["bid"])) / 2
     assert data.last_middle(columns) == pytest.approx(middle / 10)
+
+
+@pytest.mark.parametrize(("power", "found"), [(1.0, 1.0), (2.0, 2.0)])
+def test_the_exponent_is_the_slope_of_the_logarithms(power: float, found: float) -> None:
+    runs = [{"rows": rows, "cpu_s": 3e-6 * rows**power} for rows in (10, 100, 5_000)]
+    assert exponent(runs) == pytest.approx(found)
+
+
+def test_memory_is_told_beside_its_base() -> None:
+    run = {"rows": 10, "instruments": 1, "base_mb": 200.0, "columns_mb": 50.0, "highest_mb": 290.0}
+    told = markdown({}, {"memory": {"runs": [run], "measured": 1.8, "must": 2.0}})
+    assert "| memory | 1.80 x the columns | 2 | yes |" in told
+    assert "90.0 MB more than the base of 200 MB" in told
