@@ -24,6 +24,7 @@ from penstock.commands import (
     gate,
     lookahead,
     new,
+    order,
     paper,
     query,
     restart,
@@ -96,6 +97,7 @@ app.command("check-strategy", rich_help_panel=TRADE)(new.check)
 app.add_typer(new.app, name="new", rich_help_panel=TRADE)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(strategy.app, name="strategy", rich_help_panel=OPERATE)
+app.add_typer(order.app, name="order", rich_help_panel=OPERATE)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.add_typer(token.app, name="token", rich_help_panel=OPERATE)
 app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)

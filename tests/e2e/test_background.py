@@ -26,6 +26,10 @@ def test_a_background_session_is_steered_drained_resumed_and_ended(user: User) -
     resumed = user.run("resume", "--reason", "the test goes on")
     assert resumed.stdout.strip() == "resume: trading is active", resumed.stderr
 
+    ordered = user.run("order", "buy", "0.01", "--instrument", "btc-usdt.synthetic")
+    assert ordered.stdout.startswith("place: order o-"), ordered.stderr
+    refused = user.run("order", "sell", "999", "--instrument", "sol-usdt.synthetic")
+    assert refused.stderr.startswith("error: place: refused: "), refused.stdout
     part = user.run("halt", "--strategy", "ma_cross", "--underlying", "btc")
     assert "(halted: underlying BTC, strategy ma_cross)" in part.stdout, part.stderr
     misspelt = user.run("halt", "--strategy", "ma_crss")

@@ -28,6 +28,9 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         ["sessions", "list"],
         ["new", "strategy"],
         ["strategy", "off"],
+        ["order", "buy"],
+        ["alerts", "test"],
+        ["sessions", "clean"],
     ],
 )
 def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
