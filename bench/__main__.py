@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import breadth, chained, halt, latency, sessions, snapshots, store, streaming, tracing
+from bench import api, breadth, chained, halt, latency, sessions, snapshots, store, streaming, tracing
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "halt": halt.measure,
     "memory": sessions.memory,
     "store": store.measure,
+    "api": api.measure,
     "tracing": tracing.measure,
     "streaming": streaming.measure,
 }
