@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from penstock_contracts.orders import PnlSampled, PositionChanged, SignalRefused
@@ -148,3 +149,12 @@ def test_prometheus_reads_the_exposition_histograms_included() -> None:
     assert turns["penstock_stage_turn_seconds_sum"] == pytest.approx(20.00145)
     (refused,) = families["penstock_signals_refused"].samples
     assert refused.labels == {"service": "risk", "strategy": 'a"b', "rule": "notional_max"}
+
+
+def test_the_documentation_lists_every_metric_and_no_other() -> None:
+    page = (Path(__file__).resolve().parents[4] / "docs" / "observability.md").read_text(encoding="utf-8")
+    listed = [line for line in page.splitlines() if line.startswith("| `penstock_")]
+    assert listed == [
+        f"| `{each.name}` | {each.kind} | {', '.join(each.labels)} | {each.text} |"
+        for each in METRICS.values()
+    ]
