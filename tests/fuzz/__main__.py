@@ -57,7 +57,9 @@ def main() -> int:
             peak = [line for line in ended.stderr.splitlines() if "peak_rss_mb" in line]
             if ended.returncode:
                 found += 1
-                typer.echo(f"{name}: A FINDING after {took:.0f} s\n{ended.stderr[-4000:]}")
+                typer.echo(
+                    f"{name}: A FINDING after {took:.0f} s\n{ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+                )
             else:
                 told = " ".join(" ".join(peak[-1:]).removeprefix("stat::").split())
                 typer.echo(f"{name}: {cases:,} cases in {took:.0f} s, no finding; {told}")
