@@ -8,6 +8,7 @@ rows are evaluated one by one.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from penstock_contracts.features import Prices
 from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.ledger import plain
-from penstock_kernel.money import from_scaled
+from penstock_kernel.money import ZERO, from_scaled
 
 from penstock_risk.account import Account, Holding
 from penstock_risk.state import RiskState
@@ -78,28 +79,32 @@ def _far_from_stops(account: Account, prices: Prices) -> bool:
     Equity stays between `low` and `high`, so any peak lies between the present one and `high`, any floor of
     the peak between those of the two, and a day that begins starts at `high` or below.
     """
-    held = [number for number, name in enumerate(prices.instruments) if name in account.holdings]
-    if len(held) > 1:
-        return False
     state = account.state.account
     now = account.base + account.unrealized
-    low, high = min(now, state.equity), max(now, state.equity)
-    if held:
-        holding, scale = account.holdings[prices.instruments[held[0]]], prices.scales[held[0]]
-        bids, asks = _sides(prices, held[0])
-        if len(bids):
-            others = now - holding.value
-            lowest, highest = (from_scaled(each, scale) for each in (bids.min().item(), bids.max().item()))
-            cheap, dear = (
-                (lowest, highest)
-                if asks is bids
-                else (from_scaled(each, scale) for each in (asks.min().item(), asks.max().item()))
-            )
-            low = min(low, others + holding.worth(lowest, dear))
-            high = max(high, others + holding.worth(highest, cheap))
+    falls = rises = ZERO
+    for number, name in enumerate(prices.instruments):
+        holding = account.holdings.get(name)
+        if holding is not None:
+            worst, best = _extremes(holding, prices, number)
+            falls += min(worst - holding.value, ZERO)
+            rises += max(best - holding.value, ZERO)
+    low, high = min(now + falls, state.equity), max(now + rises, state.equity)
     peak = max(state.stop_peak, high)
     peak_floor = peak - peak * account.config.drawdown_fraction_max
     return low > max(account.floor, high - account.daily_loss_max, peak_floor)
+
+
+def _extremes(holding: Holding, prices: Prices, which: int) -> tuple[Decimal, Decimal]:
+    """The least and the most that a holding may be worth in a batch."""
+    bids, asks = _sides(prices, which)
+    if not len(bids):
+        return holding.value, holding.value
+    scale = prices.scales[which]
+    bid_min, bid_max = from_scaled(bids.min().item(), scale), from_scaled(bids.max().item(), scale)
+    if asks is bids:
+        return holding.worth(bid_min, bid_max), holding.worth(bid_max, bid_min)
+    ask_min, ask_max = from_scaled(asks.min().item(), scale), from_scaled(asks.max().item(), scale)
+    return holding.worth(bid_min, ask_max), holding.worth(bid_max, ask_min)
 
 
 def _sides(prices: Prices, which: int) -> tuple[Column, Column]:
