@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WAIT_S = 180.0
+WAIT_S = 300.0
 """For anything to happen: machines that run these tests are slow, and do other things as well."""
 BUILD_S = 1500.0
 
