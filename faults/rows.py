@@ -132,7 +132,10 @@ ROWS = (
         17, "a reader lags beyond half the retention; the store is full", "halt and say so",
         alone=("lagging", "gone", *_live(17)),
     ),
-    Row(18, "telemetry endpoint hangs", "order latency p99 within 1.1", missing="no exporter yet"),
+    Row(
+        18, "telemetry endpoint hangs", "order latency p99 within 1.1",
+        missing="the figure is bench/tracing.py's, the behaviour tests/e2e/test_observability.py's",
+    ),
     Row(
         19, "SIGTERM, rolling restart", "drains, I1 to I9",
         _some(19, 30, ("rolling restart", acts.rolling_restart)),
