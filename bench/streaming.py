@@ -249,7 +249,7 @@ def _halt(page: Any, arrived: dict[str, float], number: int) -> float:
     reason = f"bench {number}"
     page.evaluate(_CLICKED)
     page.get_by_role("button", name="Halt", exact=True).click()
-    page.get_by_label("Reason").fill(reason)
+    page.get_by_role("textbox", name="Reason (").fill(reason)
     page.get_by_role("button", name="Halt now").click()
     page.locator("#facts", has_text="HALTED").wait_for()
     page.keyboard.press("Escape")
@@ -257,7 +257,7 @@ def _halt(page: Any, arrived: dict[str, float], number: int) -> float:
     took: float = at - page.evaluate("window.clickedAt")
     page.get_by_role("button", name="Resume / flatten").click()
     page.get_by_role("button", name="Resume…").click()
-    page.get_by_label("Reason").fill("on")
+    page.get_by_role("textbox", name="Reason (").fill("on")
     page.get_by_role("button", name="Resume", exact=True).click()
     page.locator("#facts", has_text="ACTIVE").wait_for()
     page.keyboard.press("Escape")

@@ -136,6 +136,7 @@ function soon() {
 
 function draw() {
   drawnAt = performance.now();
+  if (stream.missing.size) return; // snapshots are on their way: not half of them
   top();
   page?.update();
   document.body.dataset.sequence = stream.sequence ?? "";
@@ -147,10 +148,15 @@ function can(needed) {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }
 
+function become(found) {
+  if (!found || found === role) return;
+  role = found;
+  route(); // what may be done has changed, on every row
+}
+
 async function whoIsThis() {
   try {
-    role = (await whoAmI())?.role ?? role;
-    soon();
+    become((await whoAmI())?.role);
   } catch (problem) {
     if (problem.status === 401) askToken();
   }
@@ -165,7 +171,7 @@ function askToken() {
   form.onsubmit = async (event) => {
     event.preventDefault();
     try {
-      role = (await signIn(token.value))?.role ?? role;
+      become((await signIn(token.value))?.role);
       signing.close();
       stream.connect();
     } catch (problem) {

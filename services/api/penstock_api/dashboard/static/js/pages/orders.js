@@ -1,6 +1,6 @@
 // Orders and fills, as they happen and back in time; each order opens its story.
 
-import { card, h, text } from "../dom.js";
+import { attribute, card, h, text } from "../dom.js";
 import { average, clock, exact, fee, price, words } from "../format.js";
 import { ask } from "../parts/dialogs.js";
 import { averagePrice, openOrder } from "../parts/story.js";
@@ -44,9 +44,9 @@ export function mount(root, { store, can }) {
       let button = cell.firstChild;
       if (!button) cell.append((button = h("button.plain", { type: "button" }, "Cancel")));
       button.onclick = () => cancel(each);
-      button.setAttribute("aria-label", `Cancel order ${each.order.ordinal}`);
-      button.hidden = terminal(each.status);
-      button.disabled = !can("operator");
+      attribute(button, "aria-label", `Cancel order ${each.order.ordinal}`);
+      attribute(button, "hidden", terminal(each.status) ? "" : null);
+      attribute(button, "disabled", can("operator") ? null : "");
     } },
   ], { empty: "No order that meets the filter.", key: (each) => each.order.order_id, open, tall: true });
   const fills = new Table("Fills, newest first", [

@@ -1,6 +1,6 @@
 // Positions at the last prices, and balances.
 
-import { card, h, text } from "../dom.js";
+import { attribute, card, h, text } from "../dom.js";
 import { average, clock, exact, money, tone } from "../format.js";
 import { ask } from "../parts/dialogs.js";
 import { Table } from "../parts/table.js";
@@ -32,9 +32,9 @@ export function mount(root, { store, can }) {
       let button = cell.firstChild;
       if (!button) cell.append((button = h("button.plain", { type: "button" }, "Close")));
       button.onclick = () => close(each);
-      button.setAttribute("aria-label", `Close ${each.instrument} of ${each.strategy}`);
-      button.hidden = Number(each.quantity) === 0;
-      button.disabled = !can("operator");
+      attribute(button, "aria-label", `Close ${each.instrument} of ${each.strategy}`);
+      attribute(button, "hidden", Number(each.quantity) === 0 ? "" : null);
+      attribute(button, "disabled", can("operator") ? null : "");
     } },
   ], { empty: "Flat: no open position.", key: (each) => `${each.strategy} ${each.instrument}` });
   const balances = new Table("Balances", [

@@ -31,10 +31,12 @@ export class Table {
       let row = this.rows.get(key);
       if (!row) {
         row = this.#row();
+        row.element.dataset.key = key;
         this.rows.set(key, row);
       }
+      // Most rows are as they were: the store makes a new object of what changes.
+      if (row.item !== item) this.#fill(row, item);
       row.item = item;
-      this.#fill(row, item);
       const place = before ? before.nextSibling : this.body.firstChild;
       if (place !== row.element) this.body.insertBefore(row.element, place);
       before = row.element;
