@@ -67,17 +67,18 @@ class Target:
             address = self.config.address()
         except ValueError as error:
             raise NotTold(str(error)) from error
+        why = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(self.config.timeout_s):
                     return await _send(self.config, address, document(notice, self.session_id()))
             except TimeoutError:
-                error = f"no answer within {self.config.timeout_s:g} s"
+                why = f"no answer within {self.config.timeout_s:g} s"
             except NotTold as refused:
-                error = str(refused)
+                why = str(refused)
             if attempt < ATTEMPTS:
                 await asyncio.sleep(BACKOFF_S * 2 ** (attempt - 1))
-        raise NotTold(error)
+        raise NotTold(why)
 
     def view(self) -> dict[str, object]:
         """How telling went so far."""
