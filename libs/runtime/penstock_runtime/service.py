@@ -224,12 +224,11 @@ class StageService:
         health = self.health
         health.outputs += not known
         health.tally.made(message, known=known)
-        if known or not self._realtime:
-            return
-        if type(message) is Done:
-            self._ended_interval(producer)
-        else:
-            self._order_log.made(message, self._core.writers[producer].traceparent)
+        if self._realtime and not known:
+            if type(message) is Done:
+                self._ended_interval(producer)
+            else:
+                self._order_log.made(message, self._core.writers[producer].traceparent)
         if self._fused and producer == "risk" and type(message) is OrderApproved and self._taken is not None:
             self._measure(self._taken.received_ns)  # in this process execution has it at once
         if self.on_output is not None:
