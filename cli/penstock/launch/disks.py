@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_runtime.asking import answer
-from penstock_runtime.errors import Unavailable
+from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.log import Log
 
 from penstock.launch.health import Board
@@ -48,7 +48,7 @@ class DiskWatch:
     _renewed_at: float = float("-inf")
 
     async def run(self) -> None:
-        """Look twice a second."""
+        """Look twice a second. Halt when the log was deleted under the session."""
         while True:
             await self._look()
             self._database()
@@ -56,6 +56,8 @@ class DiskWatch:
 
     async def _look(self) -> None:
         folder = self.servers.nats.store_dir
+        if not folder.exists():
+            raise Halt(f"the log's folder is gone: {folder}; what the session holds in memory is no log")
         free = _free(folder)
         still_s = await self._still_s()
         if free < FULL_BYTES and still_s > STILL_S:

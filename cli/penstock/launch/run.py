@@ -133,6 +133,9 @@ class SessionRun:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 if tasks["end"] in done:
                     await tasks["end"]
+                    await tasks[
+                        "database"
+                    ]  # it may be slower than a short replay, which is recorded all the same
                     return True
                 if tasks["died"] in done:
                     await died(log, self.plan, tasks["died"].result(), self._telling.left_open())

@@ -69,7 +69,7 @@ def create_app(
         title="Penstock", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     tokens = TokenFile(config.tokens_file or (data_dir or Path()) / FILE)
-    cookies = Cookies.of(data_dir)
+    cookies = Cookies(data_dir)
     app.state.context = Context(
         config=config,
         log=log,

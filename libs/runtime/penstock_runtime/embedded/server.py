@@ -164,6 +164,8 @@ class EmbeddedServer(ABC):
             return
         await self._child.end(signal_number, timeout_s)
         self._child = None
+        if not self.directory.exists():
+            return  # somebody deleted it: there is no lock any more, and no record
         # The server's own children may outlive it for a moment, and hold the lock until they are gone.
         lock_descriptor = await self._ownership.acquire(timeout_s)
         if lock_descriptor is not None:

@@ -35,26 +35,18 @@ class SignedIn:
 class Cookies:
     """Makes and reads the cookies of one key."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, folder: Path | None) -> None:
+        """With the key of a folder, made there when it is first needed; without, of this process alone."""
+        self._folder = folder
+        self._made: bytes | None = None
 
-    @classmethod
-    def of(cls, folder: Path | None) -> "Cookies":
-        """With the key of a folder, made when it has none; of this process alone without a folder."""
-        if folder is None:
-            return cls(secrets.token_bytes(_KEY_BYTES))
-        path = folder / KEY_FILE
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            key = path.read_bytes()
-            return cls(key if len(key) == _KEY_BYTES else secrets.token_bytes(_KEY_BYTES))
-        except OSError:
-            return cls(secrets.token_bytes(_KEY_BYTES))  # a read-only folder: signed in until the restart
-        with os.fdopen(descriptor, "wb") as file:
-            key = secrets.token_bytes(_KEY_BYTES)
-            file.write(key)
-        return cls(key)
+    @property
+    def _key(self) -> bytes:
+        if self._made is None:
+            self._made = (
+                _key_of(self._folder) if self._folder is not None else secrets.token_bytes(_KEY_BYTES)
+            )
+        return self._made
 
     def make(self, name: str, token_hash: str, expires_at: int) -> tuple[str, SignedIn]:
         """A cookie's value for whoever showed the token, and what it says."""
@@ -80,3 +72,18 @@ class Cookies:
     def _sign(self, purpose: str, text: str, token_hash: str) -> str:
         message = f"{purpose}~{text}~{token_hash}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def _key_of(folder: Path) -> bytes:
+    path = folder / KEY_FILE
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+        return key if len(key) == _KEY_BYTES else secrets.token_bytes(_KEY_BYTES)
+    except OSError:
+        return secrets.token_bytes(_KEY_BYTES)  # a read-only folder: signed in until the restart
+    with os.fdopen(descriptor, "wb") as file:
+        key = secrets.token_bytes(_KEY_BYTES)
+        file.write(key)
+    return key

@@ -17,7 +17,7 @@ FAR = 2**62
 class Door:
     def __init__(self, folder: Path, **config: Any) -> None:
         self.tokens = TokenFile(folder / "tokens.json")
-        self.cookies = Cookies.of(folder)
+        self.cookies = Cookies(folder)
         self.gate = Gate(ApiConfig(**config), self.tokens, self.cookies)
 
     def ask(
