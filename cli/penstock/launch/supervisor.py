@@ -25,6 +25,8 @@ QUICK_FAILURES_MAX = 5
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 5.0
 STOP_TIMEOUT_S = 10.0
+LOOK_S = 0.5
+"""So soon a service that was started is watched as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Ended:
     """It died too often; the last death had this code."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Service:
     """One supervised process."""
 
@@ -153,6 +155,10 @@ class Service:
         return code not in NO_RESTART_CODES
 
 
+def _badly(ended: Ended) -> bool:
+    return ended.gave_up or ended.code != 0
+
+
 class Supervisor:
     """All services of a session."""
 
@@ -167,17 +173,25 @@ class Supervisor:
         await asyncio.gather(*(each.start() for each in started))
 
     async def first_end(self) -> Ended:
-        """The first service that ends for good otherwise than as asked: with an error, or given up."""
-        waits = {asyncio.create_task(each.wait()) for each in self.services.values()}
+        """The first service that ends for good otherwise than as asked: with an error, or given up.
+
+        Those started meanwhile count as well: recorder and api come when the database is up.
+        """
+        waits: dict[Service, asyncio.Task[Ended]] = {}
         try:
-            while waits:
-                done, waits = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if (ended := task.result()).gave_up or ended.code != 0:
-                        return ended
-            return Ended("", 0)
+            while True:
+                for each in self.services.values():
+                    if each not in waits:
+                        waits[each] = asyncio.create_task(each.wait())
+                for task in waits.values():
+                    if task.done() and _badly(task.result()):
+                        return task.result()
+                pending = [task for task in waits.values() if not task.done()]
+                if not pending:
+                    return Ended("", 0)
+                await asyncio.wait(pending, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in waits:
+            for task in waits.values():
                 task.cancel()
 
     async def stop(self, names: Sequence[str] | None = None) -> None:

@@ -76,6 +76,21 @@ async def test_a_service_that_ignores_the_wish_to_stop_is_killed(tmp_path: Path)
     assert service.pid is None
 
 
+async def test_a_service_that_was_started_later_is_watched_as_well(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    early = dataclasses.replace(spec(tmp_path / "a", "import time; time.sleep(60)"), name="early")
+    late = dataclasses.replace(spec(tmp_path / "b", "raise SystemExit(78)"), name="late")
+    both = Supervisor(lambda *_: None)
+    await both.start([early])
+    watching = asyncio.create_task(both.first_end())
+    await until(lambda: starts(tmp_path / "a") == 1)
+    await both.start([late])
+    async with asyncio.timeout(120):
+        assert await watching == Ended("late", 78)
+    await both.stop()
+
+
 async def test_the_first_service_that_ends_with_an_error_is_told(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
