@@ -20,6 +20,7 @@ from penstock_runtime.store.cold.log_runs import archive_log, restore_log
 from penstock_runtime.store.cold.restoring import found, restore
 from penstock_runtime.store.migrate import migrate
 from penstock_runtime.store.pool import Pool
+from penstock_runtime.store.tables import Column
 from support.cold import NEW, NOW, OLD, REPLAY, archived, fill, state
 from support.market_rows import DAY
 from support.store import database
@@ -124,6 +125,23 @@ async def test_a_file_that_cannot_be_proved_removes_nothing(
 
     monkeypatch.setattr(files, "write", cut)
     with pytest.raises(files.FileDiffers, match="cannot be read"):
+        await archived(pool, tmp_path)
+    assert await state(pool) == before
+
+
+async def test_a_file_in_which_one_digit_is_another_removes_nothing(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await state(pool)
+    write = files.write
+
+    def otherwise(rows: Path, columns: list[Column], file: Path, about: dict[str, str]) -> None:
+        altered = tmp_path / "altered.csv"
+        altered.write_bytes(rows.read_bytes().replace(b"1.500", b"1.501"))
+        write(altered, columns, file, about)
+
+    monkeypatch.setattr(files, "write", otherwise)
+    with pytest.raises(files.FileDiffers, match="is not what the database gave"):
         await archived(pool, tmp_path)
     assert await state(pool) == before
 
