@@ -31,6 +31,8 @@ class User:
         return subprocess.Popen(
             [*PENSTOCK, *arguments],
             cwd=self.folder,
+            # Sessions of other tests begin at the same moment: nobody may count on the default port.
+            env={**os.environ, "PENSTOCK__API__PORT": "0"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
