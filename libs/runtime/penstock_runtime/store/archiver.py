@@ -44,6 +44,7 @@ class Archiver:
         """Everything up to here is archived, or left the log unarchived (`error` says so)."""
         self.error = ""
         """What is missing for ever."""
+        self._last_seen = 0
 
     async def run(self) -> None:
         """Look every second, sooner while there is something to do, until cancelled."""
@@ -68,14 +69,22 @@ class Archiver:
         if last < kept.first - 1 and not self.error:
             self.error = f"{last + 1} to {kept.first - 1} left the log before they were archived"
             _log.error("archive_hole", stream=stream, first=last + 1, last=kept.first - 1)
-        age_s = await age_of(self._log, self.place + 1)
-        until = kept.due(self.place, age_s, SHARE_BEGIN)
-        pressing = kept.due(self.place, age_s, SHARE_PRESSING) > self.place
-        due = until - self.place >= RUN_MESSAGES_MIN or pressing
+        due = await self._is_due(kept, begun=last > 0)
         if due:
-            await self.archive(stream, until)
+            await self.archive(stream, kept.last)
         await self._discard(kept)
         return due
+
+    async def _is_due(self, kept: Kept, *, begun: bool) -> bool:
+        still, self._last_seen = kept.last == self._last_seen, kept.last
+        waiting = kept.last - self.place
+        if begun and still and waiting > 0:
+            # The log stands still, perhaps because ingest waits for us: it knows better how much of the log
+            # lies after our place, as it counts intervals.
+            return True
+        age_s = await age_of(self._log, self.place + 1)
+        share = SHARE_BEGIN if waiting >= RUN_MESSAGES_MIN else SHARE_PRESSING
+        return kept.due(self.place, age_s, share) > self.place
 
     async def _discard(self, kept: Kept) -> None:
         """Remove from the log what is archived and too old."""
