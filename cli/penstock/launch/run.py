@@ -71,10 +71,12 @@ class SessionRun:
             supervisor = Supervisor(lambda name, code: self.view.say(restart_text(name, code), "yellow"))
             try:
                 report = await self._on_servers(servers, supervisor)
+            except asyncio.CancelledError as error:
+                stopped = self._interrupted()
+                self._close(record, "failed", str(stopped))
+                raise stopped from error
             except BaseException as error:
                 self._close(record, "failed", str(error) or type(error).__name__)
-                if isinstance(error, asyncio.CancelledError):
-                    raise Interrupted(f"stopped at once; left open: {self._telling.left_open()}") from error
                 raise
             finally:
                 self._telling.phase = "stopping"
@@ -155,7 +157,10 @@ class SessionRun:
 
     def _heed(self, wish: Wish) -> None:
         if wish is not Wish.DRAIN:
-            raise Interrupted(f"stopped at once; left open: {self._telling.left_open()}")
+            raise self._interrupted()
+
+    def _interrupted(self) -> Interrupted:
+        return Interrupted(f"stopped at once; left open: {self._telling.left_open()}")
 
     async def _until_end(self, log: Log) -> None:
         await until_end(log)

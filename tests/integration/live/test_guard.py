@@ -86,7 +86,8 @@ async def test_three_seconds_without_a_sign_of_risk_cancel_what_works(stand: Sta
 
 
 async def test_an_approval_whose_datum_is_old_by_the_wall_clock_is_kept_back(stand: Stand) -> None:
-    await stand.start()
+    service = await stand.start()
+    await stand.until(lambda: not service.guard.must_cancel(time.monotonic()), "signs of life")
     old = time.time_ns() - 6_000_000_000
     assert await blocked_by(stand, received_ns=old) == "guard:approval_age"
 
