@@ -15,8 +15,8 @@ def test_a_session_is_looked_at_commanded_and_ended_from_python(user: User) -> N
     with PaperSession(
         config="template:ma_cross", data_dir=user.folder / "data", out=user.folder / "out", fused=True
     ) as session:
-        first = session.figures()
-        assert first.currency == "USDT"
+        first = session.advance("100ms")
+        assert session.figures().currency == first.currency == "USDT"
         assert session.record.status == "running"
         later = session.advance("2s")
         assert first.event_time is not None
