@@ -145,8 +145,11 @@ class Readers:
             return share
         return self._intervals.after(place) * self._interval_bytes / kept.bytes_max
 
-    async def look(self, slowest: Callable[[], str]) -> str:
-        """Ask the log; says who is too far behind, once each time. `slowest` names the stage."""
+    async def look(self, slowest: Callable[[], str]) -> str | None:
+        """Ask the log; says who is too far behind, once each time; None when it does not answer.
+
+        `slowest` names the stage.
+        """
         try:
             written = self._intervals.total
             self._kept = kept = Kept.of(await self._log.js.stream_info(self._log.stream), self._age_max_s)
@@ -160,8 +163,7 @@ class Readers:
         except (NatsError, APIError, TimeoutError) as error:
             _log.warning("readers_not_seen", error=str(error) or type(error).__name__)
             self.due.clear()
-            await asyncio.sleep(LOOK_S)
-            return ""
+            return None
         if worst < SHARE_CALM:
             self._told = False
         if worst <= SHARE_MAX or self._told:

@@ -28,6 +28,8 @@ async def watch(
         await edge.wait_at_most(answers.readers.due, LOOK_S)
         behind = await answers.readers.look(lambda: answers.slowest)
         rouse()
+        if behind is None:
+            await asyncio.sleep(LOOK_S)
         if not behind:
             continue
         if not realtime:
