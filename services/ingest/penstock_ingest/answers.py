@@ -110,4 +110,4 @@ class Answers:
         """Whether a replay may release another interval; the log was read up to `read_to`."""
         if len(self._unfinished) >= RELEASED_MAX or len(self._unrecorded) >= _RECORDED_MAX:
             return False
-        return not self.readers.holds(read_to)
+        return not self.readers.holds(read_to, len(self._unfinished))

@@ -124,3 +124,15 @@ async def test_more_than_an_eighth_of_the_log_is_not_written_unseen() -> None:
     assert readers.due.is_set()
     await readers.look(str)
     assert not readers.holds(100)
+
+
+async def test_intervals_on_their_way_count_as_written() -> None:
+    readers = _readers(Log(100))
+    for sequence in range(1, 101):
+        readers.saw_mark(sequence, sequence)
+    readers.recorded(100, 40)
+    await readers.look(str)
+    assert not readers.holds(100, 40)  # sixty in the log after the archive's place, of two hundred
+    assert readers.holds(100, 41)
+    readers.recorded(100, 100)
+    assert not readers.holds(100, 64)

@@ -130,7 +130,7 @@ class OrderedConsumer:
         if subscription is None:
             return
         await self._client.untap(subscription)  # type: ignore[arg-type]
-        if self._client.is_connected:
+        if self._client.is_connected and self._name:  # none: it was stopped while it was being made
             try:
                 await self._js.delete_consumer(self._stream, self._name)
             except (APIError, NatsError, TimeoutError):
