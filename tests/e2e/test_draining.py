@@ -25,6 +25,7 @@ def test_each_service_drains_in_time_under_load_and_a_rolling_restart_changes_no
     process = user.start(*replay(bars))
     read_until(process, r"fills \d\d")
     for name in (*STAGES, "recorder", "api"):
+        until(user, lambda now, name=name: name in {each["name"] for each in now["services"]})  # type: ignore[misc]
         child = child_of(process.pid, f"penstock_{name}")
         asked = time.monotonic()
         child.terminate()
