@@ -12,9 +12,9 @@ from penstock_kernel.fills_hash import fills_hash
 from penstock_research.chained import run_chained
 from support.cli import resolved, write_bars
 
-BARS = 1500
-SHORT = ("--set", f"log.bytes_max={1 << 20}")
-"""A few hundred intervals."""
+BARS = 8000
+SHORT = ("--set", f"log.bytes_max={6 << 20}")
+"""Some two thousand intervals: those on their way are few beside them."""
 
 
 def _expected(bars: Path) -> str:
@@ -28,7 +28,7 @@ def test_after_a_kill_of_everything_lost_snapshots_and_a_log_that_begins_later_a
 ) -> None:
     bars = write_bars(tmp_path / "btc-perp-1m.csv", BARS)
     process = user.start(*replay(bars, *SHORT, *topology))
-    read_until(process, r"fills ([4-9]\d|\d{3})")
+    read_until(process, r"fills (3[5-9]\d|[4-9]\d\d)")
     process.kill()
     finish(process)
     session = user.folder / ".penstock" / "sessions" / user.record()["session_id"]

@@ -94,7 +94,7 @@ def _gunzip(file: Path, data: bytes) -> bytes:
 def _parquet(file: Path, data: bytes) -> RawFrame:
     try:
         frame = pl.read_parquet(data)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = f"not readable as Parquet ({str(error).splitlines()[0]})"
         raise FileError(file, what, "fetch or write the file again") from None
     return _framed(file, _numbered(frame, 1), ragged=None)
