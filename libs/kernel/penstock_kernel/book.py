@@ -9,7 +9,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
+import numpy as np
+from penstock_contracts.columns import I64
 from penstock_contracts.market import BookAction, BookBatch
 
 BID, ASK = 1, -1
@@ -87,6 +90,31 @@ def _asks() -> BookSide:
     return BookSide(ASK)
 
 
+class Tops(NamedTuple):
+    """Both sides' best levels after each of some updates, as columns, in the book's scales."""
+
+    places: I64
+    """The row of the batch that ends the update."""
+    bid: I64
+    ask: I64
+    bid_size: I64
+    ask_size: I64
+
+
+_Top = tuple[int, int, int, int, int]
+"""A row, and the tops after it; sizes of 0 where the book cannot be traded on, or a side is empty."""
+_Levels = tuple[dict[int, int], list[int]]
+
+
+def _top(row: int, bids: _Levels, asks: _Levels) -> _Top:
+    if not (bids[1] and asks[1]):
+        return row, 0, 0, 0, 0
+    bid, ask = bids[1][-1], -asks[1][-1]
+    if bid >= ask:
+        return row, 0, 0, 0, 0
+    return row, bid, ask, bids[0][bid], asks[0][ask]
+
+
 @dataclass(slots=True)
 class OrderBook:
     """Both sides, and whether they can be believed. Plain state: a snapshot of a stage can hold it."""
@@ -121,17 +149,27 @@ class OrderBook:
 
         The same however the rows are cut into batches.
         """
-        for _ in self.updates(batch, begin, end):
-            pass
+        self._take(batch, begin, len(batch.ts_init) if end is None else end)
 
-    def updates(self, batch: BookBatch, begin: int = 0, end: int | None = None) -> Iterator[int]:
-        """Apply rows [begin, end) of a batch, and stop after each that ends an update; yields its place.
+    def tops(self, batch: BookBatch) -> Tops | None:
+        """Apply a batch. Returns both best levels after each update that leaves it `two_sided`, if any."""
+        rows = len(batch.ts_init)
+        seen = self._take(batch, 0, rows)
+        if not seen:
+            return None
+        changed = np.array(seen, dtype=np.int64)
+        places = np.flatnonzero(batch.action & LAST)
+        columns = changed[changed[:, 0].searchsorted(places, "right") - 1].T
+        usable = columns[3] > 0
+        if not usable.all():
+            places, columns = places[usable], columns[:, usable]
+        return Tops(places, *columns[1:]) if len(places) else None
 
-        Whoever does not go on to the end leaves the later rows unapplied.
-        """
-        end = len(batch.ts_init) if end is None else end
+    def _take(self, batch: BookBatch, begin: int, end: int) -> list[_Top]:
+        """Apply rows; returns the tops after the first update, and after each that changed them."""
+        seen: list[_Top] = []
         if end <= begin:
-            return
+            return seen
         price_factor, size_factor = self._scaled(batch)
         rows = slice(begin, end)
         prices, sizes = batch.price[rows].tolist(), batch.size[rows].tolist()
@@ -139,30 +177,45 @@ class OrderBook:
             prices = [price * price_factor for price in prices]
         if size_factor != 1:
             sizes = [size * size_factor for size in sizes]
-        columns = (batch.action, batch.side, batch.ts_init, batch.last_update_id)
-        actions, sides, times, ids = (column[rows].tolist() for column in columns)
-        bids, asks = self.bids, self.asks
-        row = begin
-        for action, side, price, size, ts, last in zip(
-            actions, sides, prices, sizes, times, ids, strict=True
-        ):
+        actions, sides = batch.action[rows].tolist(), batch.side[rows].tolist()
+        bids, asks = (self.bids.sizes, self.bids.keys), (self.asks.sizes, self.asks.keys)
+        valid, changed, row = self.valid, True, begin
+        # One loop without calls: most of the cost of a book is here.
+        for action, side, price, size in zip(actions, sides, prices, sizes, strict=True):
             if not action & SET:
-                bids.clear()
-                asks.clear()
-                self.valid = True
-            if self.valid:
-                (bids if side > 0 else asks).set(price, size)
-            if action & LAST:
-                self.whole, self.ts, self.last_update_id = True, ts, last
-                yield row
+                self.clear()
+                valid = changed = True
+            if valid:
+                levels, keys = bids if side > 0 else asks
+                key = price if side > 0 else -price
+                if size:
+                    if price not in levels:
+                        insort(keys, key)
+                    levels[price] = size
+                    if key == keys[-1]:
+                        changed = True
+                elif levels.pop(price, 0):
+                    place = bisect_left(keys, key)
+                    del keys[place]
+                    if place == len(keys):
+                        changed = True
+            if changed and action & LAST:
+                seen.append(_top(row, bids, asks))
+                changed = False
             row += 1
-        if not actions[-1] & LAST:
-            self.whole, self.ts, self.last_update_id = False, times[-1], ids[-1]
+        self.valid = valid
+        self.whole = bool(actions[-1] & LAST)
+        self.ts, self.last_update_id = batch.ts_init.item(end - 1), batch.last_update_id.item(end - 1)
+        return seen
+
+    def clear(self) -> None:
+        """Remove all levels."""
+        self.bids.clear()
+        self.asks.clear()
 
     def gap(self) -> None:
         """Updates are missing: forget the levels, and believe nothing before the next snapshot."""
-        self.bids.clear()
-        self.asks.clear()
+        self.clear()
         self.valid = False
         self.whole = True
 

@@ -10,28 +10,19 @@ def tops(book: OrderBook, batch: BookBatch) -> QuoteBatch | None:
 
     An update that is cut in two gives its quote with its last row, so that cuts change nothing.
     """
-    rows: list[tuple[int, int, int, int, int]] = []
-    places: list[int] = []
-    bids, asks = book.bids, book.asks
-    for place in book.updates(batch):
-        if book.two_sided:
-            places.append(place)
-            rows.append((book.ts, bids.best, asks.best, bids.best_size, asks.best_size))
-    if not rows:
+    seen = book.tops(batch)
+    if seen is None:
         return None
-    ts, bid, ask, bid_size, ask_size = (
-        np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)
-    )
     return QuoteBatch(
         instrument=batch.instrument,
         source=batch.source,
         price_scale=book.price_scale,
         size_scale=book.size_scale,
-        ts_event=batch.ts_event[places],
-        ts_init=ts,
-        bid=bid,
-        ask=ask,
-        bid_size=bid_size,
-        ask_size=ask_size,
-        flags=np.zeros(len(ts), dtype=np.int8),
+        ts_event=batch.ts_event[seen.places],
+        ts_init=batch.ts_init[seen.places],
+        bid=seen.bid,
+        ask=seen.ask,
+        bid_size=seen.bid_size,
+        ask_size=seen.ask_size,
+        flags=np.zeros(len(seen.places), dtype=np.int8),
     )

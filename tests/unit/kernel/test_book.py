@@ -141,13 +141,51 @@ def test_cuts_between_rows_change_nothing(
     assert whole == pieces
 
 
-def test_updates_are_applied_one_by_one() -> None:
-    batch = joined([update(SNAPSHOT, snapshot=True), update([(ASK, 101, 0), (BID, 101, 1)], ts=5, number=2)])
+def test_the_tops_are_those_after_each_update_that_leaves_the_book_usable() -> None:
+    batch = joined(
+        [
+            update(SNAPSHOT, snapshot=True),
+            update([(ASK, 101, 0), (BID, 101, 1)], ts=5, number=2),
+            update([(BID, 99, 2)], ts=6, number=3),
+            update([(ASK, 101, 6)], ts=7, number=4),  # crossed
+            update([(BID, 101, 0)], ts=8, number=5),
+            update([(BID, 100, 0), (BID, 99, 0)], ts=9, number=6),  # no bids
+        ]
+    )
     made = OrderBook()
-    seen = [
-        (row, made.ts, made.last_update_id, made.bids.best, made.asks.best) for row in made.updates(batch)
+    tops = made.tops(batch)
+    assert tops is not None
+    assert [column.tolist() for column in tops] == [
+        [3, 5, 6, 8],
+        [100, 101, 101, 100],
+        [101, 103, 103, 101],
+        [5, 1, 1, 5],
+        [3, 9, 9, 6],
     ]
-    assert seen == [(3, 1, 1, 100, 101), (5, 5, 2, 101, 103)]
+    assert (made.ts, made.last_update_id, made.whole, made.two_sided) == (9, 6, True, False)
+    assert made.tops(update([(ASK, 102, 1)], ts=10, number=7)) is None
+
+
+@given(UPDATES, st.data())
+def test_tops_are_what_single_updates_leave_however_the_rows_are_cut(
+    changes: list[tuple[bool, list[Level]]], data: st.DataObject
+) -> None:
+    updates = [update(levels, number=at, snapshot=new) for at, (new, levels) in enumerate(changes)]
+    single, expected = OrderBook(), []
+    for each in updates:
+        single.apply(each)
+        if single.two_sided:
+            bids, asks = single.bids, single.asks
+            expected.append((bids.best, asks.best, bids.best_size, asks.best_size))
+    batch = joined(updates)
+    rows = len(batch.price)
+    cuts = sorted(data.draw(st.lists(st.integers(0, rows), max_size=6)))
+    made, seen = OrderBook(), []
+    for begin, end in zip([0, *cuts], [*cuts, rows], strict=True):
+        tops = made.tops(part_of(batch, begin, end))
+        seen += [] if tops is None else list(zip(*(column.tolist() for column in tops[1:]), strict=True))
+    assert seen == expected
+    assert made == single
 
 
 def test_a_book_survives_being_written_as_json() -> None:

@@ -64,13 +64,17 @@ def apply_book(standing: Standing, batch: BookBatch, begin: int, end: int) -> No
             rescaled = {price * factor: size * sizes for price, size in taken.items()}
             taken.clear()
             taken.update(rescaled)
+    rows = slice(begin, end)
+    if not (batch.action[rows] & BookAction.SET).all():
+        standing.taken_bids.clear()
+        standing.taken_asks.clear()
+        return
     factor = 10 ** (book.price_scale - batch.price_scale)
-    for row in range(begin, end):
-        if not batch.action.item(row) & BookAction.SET:
-            standing.taken_bids.clear()
-            standing.taken_asks.clear()
-        taken = standing.taken_bids if batch.side.item(row) > 0 else standing.taken_asks
-        taken.pop(batch.price.item(row) * factor, None)
+    for sign, taken in ((1, standing.taken_bids), (-1, standing.taken_asks)):
+        if taken:
+            prices = batch.price[rows][batch.side[rows] == sign]
+            for price in [each for each in taken if not each % factor and (prices == each // factor).any()]:
+                del taken[price]
 
 
 def usable(market: Market) -> bool:
