@@ -20,7 +20,7 @@ class Guardrails(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trades_per_day_max: int | None = Field(
-        default=None, ge=1, description="Round trips in one UTC day, those that are open included."
+        default=None, ge=1, description="Round trips in one day, those that are open included."
     )
     confidence_min: Decimal | None = Field(
         default=None, ge=0, le=1, description="Least confidence of a signal to be long or short."
@@ -28,7 +28,7 @@ class Guardrails(BaseModel):
     win_rate_min: Decimal | None = Field(
         default=None, ge=0, le=1,
         description="Least share of winning trades, fees included, among the last `win_rate_trades`; below "
-        "it nothing is opened until the next UTC day, when the count begins anew.",
+        "it nothing is opened until the next day, when the count begins anew.",
     )  # fmt: skip
     win_rate_trades: int = Field(
         default=20,

@@ -6,19 +6,25 @@ rate other than 1 makes of an amount is rounded to the ledger's decimals first.
 """
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
+from penstock_contracts.features import Prices
 from penstock_contracts.market import Rate
 from penstock_contracts.orders import PnlSampled
+from penstock_contracts.types import NEVER
 from penstock_kernel.balances import balances
 from penstock_kernel.errors import HaltError
-from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.ledger import Contract, fit, plain
 from penstock_kernel.money import ONE, ZERO, from_scaled
 from penstock_kernel.session import SessionConfig
 
 from penstock_risk.config import RiskConfig
+from penstock_risk.days import NO_BOUNDARY, Days
 from penstock_risk.exposure import measure
 from penstock_risk.state import Book, MarkPrice, RiskState
+
+if TYPE_CHECKING:
+    from penstock_risk.reach import Reach
 
 
 class Holding:
@@ -56,14 +62,21 @@ class Holding:
 class Account:
     """The arithmetic over a `RiskState`. Everything of its own is derived; `rebuild` makes it anew."""
 
-    __slots__ = ("_currency", "_instruments", "base", "capital", "config", "daily_loss_max", "fees", "floor",
-                 "foreign", "holdings", "pnl_realized", "state", "unrealized")  # fmt: skip
+    __slots__ = ("_currency", "_instruments", "base", "calm", "reach", "capital", "config", "daily_loss_max", "day_length",
+                 "days", "fees", "floor", "foreign", "holdings", "pnl_realized", "state",
+                 "unrealized")  # fmt: skip
 
     def __init__(self, config: RiskConfig, session: SessionConfig, state: RiskState) -> None:
         self._currency = session.currency
         self._instruments = session.by_key
         self.capital = session.capital
+        self.days = Days(session)
+        self.day_length = self.days.length
         self.state = state
+        self.calm: tuple[Prices, int] | None = None
+        """Prices, and up to which row of them nothing reaches a stop as long as nothing but prices changes."""
+        self.reach: tuple[Prices, Reach] | None = None
+        """Prices, and their extremes."""
         self.configure(config)
 
     def configure(self, config: RiskConfig) -> None:
@@ -74,6 +87,7 @@ class Account:
 
     def rebuild(self) -> None:
         """Derive everything from the books, marks and rates: after a fill, a rate or a restore."""
+        self.calm = None
         self.holdings: dict[str, Holding] = {}
         realized = fees = ZERO
         foreign: dict[str, Decimal] = {}
@@ -200,7 +214,7 @@ class Account:
     def note(self, ts: int) -> bool:
         """Evaluate equity as of an event time: peak, drawdown, day. True when a stop's floor is reached."""
         account = self.state.account
-        day = (ts - 1) // NS_PER_DAY
+        day = (ts - 1) // self.day_length
         if day > account.day:
             self.begin_day(day)
         equity = account.equity = plain(self.base + self.unrealized)
@@ -213,9 +227,24 @@ class Account:
             account.drawdown_max = plain(fall)
         return equity <= self.floor
 
+    def session_day(self, instrument: str, day: str) -> bool:
+        """Take note of a session date; True when the account's day begins with it."""
+        number = self.days.begun(instrument, day)
+        if number is None or number <= self.state.account.day:
+            return False
+        self.begin_day(number)
+        return True
+
+    def next_day(self, ts: int) -> int:
+        """When the next day begins as far as times tell; NEVER where a calendar says so once it does."""
+        if self.day_length == NO_BOUNDARY:
+            return NEVER
+        return ((ts - 1) // self.day_length + 1) * self.day_length
+
     def begin_day(self, day: int) -> None:
         """The daily loss starts again from equity as it was last; what counts by the day, from zero."""
         account = self.state.account
+        self.calm = None
         account.day = day
         account.day_equity = account.equity
         if self.config.on_trades == "day":
@@ -230,6 +259,19 @@ class Account:
         day_floor = account.day_equity - self.daily_loss_max
         peak_floor = account.stop_peak - account.stop_peak * self.config.drawdown_fraction_max
         self.floor = max(day_floor, peak_floor)
+
+    def out_of_reach(self, falls: Decimal, rises: Decimal) -> bool:
+        """Whether no stop can be reached while holdings lose or gain at most so much.
+
+        Equity stays between `low` and `high`, so any peak lies between the present one and `high`, any floor
+        of the peak between those of the two, and a day that begins starts at `high` or below.
+        """
+        state = self.state.account
+        now = self.base + self.unrealized
+        low, high = min(now + falls, state.equity), max(now + rises, state.equity)
+        peak = max(state.stop_peak, high)
+        peak_floor = peak - peak * self.config.drawdown_fraction_max
+        return low > max(self.floor, high - self.daily_loss_max, peak_floor)
 
     def sample(self, ts: int) -> PnlSampled:
         """The account as it stands."""

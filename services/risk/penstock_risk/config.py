@@ -132,7 +132,7 @@ class RiskConfig(InstrumentLimits):
     )
 
     daily_loss_fraction_max: Fraction = Field(
-        default=Decimal("0.02"), description="Loss since the UTC day began that stops trading."
+        default=Decimal("0.02"), description="Loss since the day began that stops trading."
     )
     drawdown_fraction_max: Decimal = Field(
         default=Decimal("0.05"), gt=0, le=10**12,

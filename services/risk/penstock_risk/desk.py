@@ -90,6 +90,10 @@ class Desk:
         """The instrument as it was last defined."""
         return self.state.instruments.get(instrument) or self.session.by_key.get(instrument)
 
+    def day_of(self, strategy: str, ts: int) -> int:
+        """The day that a strategy's guardrails count by."""
+        return self.account.days.of_strategy(strategy, ts, self.state.hours)
+
     def define(self, definition: Instrument) -> None:
         """Take over a definition. HaltError when it changes what an open position is worth."""
         contract = Contract.of(definition)

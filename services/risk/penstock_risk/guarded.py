@@ -3,7 +3,7 @@
 A session without shadow strategies and guardrails runs `RiskStage` alone; `risk_stage` decides.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock_contracts.base import Message
@@ -61,7 +61,9 @@ class GuardedRisk:
         outputs = self.risk.process(message)
         for each in outputs:
             if type(each) is PositionChanged:
-                self._record(each.strategy).changed(each, self.risk.desk.strategies[each.strategy].guardrails)
+                desk = self.risk.desk
+                day = desk.day_of(each.strategy, each.ts)
+                self._record(each.strategy).changed(each, day, desk.strategies[each.strategy].guardrails)
         return outputs
 
     def _signal(self, signal: Signal) -> Outputs:
@@ -95,8 +97,8 @@ class GuardedRisk:
                 and (each.position.quantity or (each is not book and (each.working or each.waiting)))
             )  # fmt: skip
 
-        ts = max(signal.ts, desk.state.now)
-        return refusal_of(self._record(spec.name), spec.guardrails, signal, quantity, ts, trades_open)
+        day = desk.day_of(spec.name, max(signal.ts, desk.state.now))
+        return refusal_of(self._record(spec.name), spec.guardrails, signal, quantity, day, trades_open)
 
     def _record(self, strategy: str) -> Record:
         return self._state.records.setdefault(strategy, Record())
@@ -112,12 +114,16 @@ class GuardedRisk:
         """As risk; also due in the interval after a virtual order."""
         status = self.risk.status()
         if any(book.pending is not None for book in self._state.shadow.books):
-            return replace(status, next_due=min(status.next_due, self._state.mark + 1, NEVER))
+            return status._replace(next_due=min(status.next_due, self._state.mark + 1, NEVER))
         return status
 
-    def quiet_rows(self, message: Message) -> int:
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """As risk: prices bring no virtual fill."""
-        return self.risk.quiet_rows(message)
+        return self.risk.quiet_rows(message, begin, end)
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of these rows."""
+        return self.risk.process_rows(message, begin, end)
 
     def describe(self) -> dict[str, Any]:
         """As risk, and the virtual ledgers, each position's money in its settlement currency."""

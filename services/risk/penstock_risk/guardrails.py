@@ -7,7 +7,6 @@ from decimal import Decimal
 from penstock_contracts.orders import PositionChanged
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import Direction
-from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.money import ZERO
 from penstock_kernel.session import Guardrails
 
@@ -28,7 +27,7 @@ class Record:
     """What one strategy has done."""
 
     day: int = -1
-    """UTC day of `trades`, days since the epoch."""
+    """Day of `trades` (`penstock_risk.days`)."""
     trades: int = 0
     """Completed on that day."""
     results: list[bool] = field(default_factory=list)
@@ -36,7 +35,7 @@ class Record:
     held: dict[str, Held] = field(default_factory=dict)
     """By instrument."""
 
-    def changed(self, event: PositionChanged, rails: Guardrails) -> None:
+    def changed(self, event: PositionChanged, day: int, rails: Guardrails) -> None:
         """Follow a position. A trade is from flat, or a flip, to flat, or the next flip.
 
         The fees of a flip count for the trade that it ends.
@@ -45,19 +44,18 @@ class Record:
         before, held.quantity = held.quantity, event.quantity
         if before and (not event.quantity or (before > 0) is not (event.quantity > 0)):
             result = event.pnl_realized - event.fees
-            self.completed(event.ts, result > held.settled, rails)
+            self.completed(day, result > held.settled, rails)
             held.settled = result
 
-    def completed(self, ts: int, won: bool, rails: Guardrails) -> None:
+    def completed(self, day: int, won: bool, rails: Guardrails) -> None:
         """Count a trade."""
-        self.begin_day(ts, rails)
+        self.begin_day(day, rails)
         self.trades += 1
         self.results.append(won)
         del self.results[: -rails.win_rate_trades]
 
-    def begin_day(self, ts: int, rails: Guardrails) -> None:
+    def begin_day(self, day: int, rails: Guardrails) -> None:
         """Begin the day of an event; a win rate that was too low is then forgotten."""
-        day = (ts - 1) // NS_PER_DAY
         if day > self.day:
             if self.win_rate_refusal(rails) is not None:
                 self.results = []
@@ -77,7 +75,7 @@ def refusal_of(
     rails: Guardrails,
     signal: Signal,
     quantity: Decimal,
-    ts: int,
+    day: int,
     trades_open: Callable[[], int],
 ) -> Refusal | None:
     """What refuses a signal of a strategy that holds `quantity` in its instrument; None when it may pass.
@@ -88,7 +86,7 @@ def refusal_of(
     wanted = {Direction.LONG: 1, Direction.SHORT: -1, Direction.FLAT: 0}[signal.direction]
     if not wanted:
         return None
-    record.begin_day(ts, rails)
+    record.begin_day(day, rails)
     confidence = Decimal(repr(signal.confidence))
     if rails.confidence_min is not None and confidence < rails.confidence_min:
         return Refusal("confidence", rails.confidence_min, confidence, "confidence of the signal")

@@ -15,7 +15,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from penstock_contracts.features import Prices
-from penstock_kernel.grid import NS_PER_DAY
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO, from_scaled
 
@@ -200,19 +199,19 @@ def _take_stretch(account: Account, prices: Prices, first: int, which: int, on_b
         return
     bid, ask = np.where(bid > 0, bid, last), np.where(ask > 0, ask, last)
     holding = account.holdings[prices.instruments[which]]
-    for start, end in pairwise(_day_cuts(ts)):
-        day = (ts.item(start) - 1) // NS_PER_DAY
+    for start, end in pairwise(_day_cuts(ts, account.day_length)):
+        day = (ts.item(start) - 1) // account.day_length
         if day > account.state.account.day:
             account.begin_day(day)
         part = slice(start, end)
         _evaluate(account, holding, prices.scales[which], (ts[part], bid[part], ask[part]), on_breach)
 
 
-def _day_cuts(ts: Column) -> list[int]:
+def _day_cuts(ts: Column, length: int) -> list[int]:
     """Where the days of ascending times begin, and where the last one ends."""
-    if (ts.item(0) - 1) // NS_PER_DAY == (ts.item(-1) - 1) // NS_PER_DAY:
+    if (ts.item(0) - 1) // length == (ts.item(-1) - 1) // length:
         return [0, len(ts)]
-    return [0, *(np.flatnonzero(np.diff((ts - 1) // NS_PER_DAY)) + 1).tolist(), len(ts)]
+    return [0, *(np.flatnonzero(np.diff((ts - 1) // length)) + 1).tolist(), len(ts)]
 
 
 def _evaluate(

@@ -89,7 +89,8 @@ def take_signal(
         )  # fmt: skip
 
     record = records.setdefault(spec.name, Record())
-    refusal = refusal_of(record, spec.guardrails, signal, held, ts, trades_open) or _market(
+    day = desk.day_of(spec.name, ts)
+    refusal = refusal_of(record, spec.guardrails, signal, held, day, trades_open) or _market(
         desk, signal, definition
     )
     if refusal is None:
@@ -215,7 +216,8 @@ def _fill(
         won = effect.round_trip.pnl_realized > sum(effect.round_trip.fees.values(), ZERO)
         book.trades += 1
         book.trades_won += won
-        records.setdefault(book.strategy, Record()).completed(ts, won, spec.guardrails)
+        day = desk.day_of(book.strategy, ts)
+        records.setdefault(book.strategy, Record()).completed(day, won, spec.guardrails)
     number = state.fills[book.strategy] = state.fills.get(book.strategy, 0) + 1
     return ShadowFilled(
         fill_id=make_id("v", desk.session.session_id, book.strategy, book.instrument, ts, number),

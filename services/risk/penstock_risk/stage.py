@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock_contracts.base import Family, Message
+from penstock_contracts.batch import between
 from penstock_contracts.features import Prices
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER, OrderState, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
-from penstock_kernel.grid import NS_PER_DAY, NS_PER_SECOND, grid_after, grid_at_or_after
+from penstock_kernel.grid import NS_PER_SECOND, grid_after, grid_at_or_after
 from penstock_kernel.hours import Hours
 from penstock_kernel.ledger import plain
 from penstock_kernel.session import SessionConfig
@@ -24,8 +25,9 @@ from penstock_risk.decide import decide, gate
 from penstock_risk.desk import Desk, no_position
 from penstock_risk.fills import take_fill
 from penstock_risk.limits import Refusal
-from penstock_risk.marking import quiet_rows, take_prices
+from penstock_risk.marking import take_prices, take_range
 from penstock_risk.modify import modify
+from penstock_risk.reach import quiet_between
 from penstock_risk.state import AccountState, Book, RiskState
 from penstock_risk.stops import armed, reached, release
 from penstock_risk.trading import Event
@@ -94,9 +96,8 @@ class RiskStage:
         stop = reached(self._account, ts) if armed(self._state) else None
         if stop is None:
             return []
-        midnight = ((ts - 1) // NS_PER_DAY + 1) * NS_PER_DAY
         rule = Refusal(stop.rule, stop.limit, stop.value)
-        return closing.stop_trading(self._desk, ts, rule, stop.after == "end", midnight)
+        return closing.stop_trading(self._desk, ts, rule, stop.after == "end", self._account.next_day(ts))
 
     def _signal(self, signal: Signal) -> Outputs:
         desk = self._desk
@@ -166,6 +167,9 @@ class RiskStage:
         key, state = message.instrument, self._state
         if message.scheduled:
             state.hours[key] = Hours.said(message, state.hours.get(key))
+            if self._account.session_day(key, message.day) and state.waiting_day:
+                state.waiting_until = message.ts_event
+                return self._new_day(max(state.now, message.ts_event))
         else:
             state.statuses[key] = message.status
         return NOTHING
@@ -212,14 +216,21 @@ class RiskStage:
                 return []
             changed = closing.move(self._desk, end.ts, Event.ENDED, "the data is over")
             return [changed, *closing.begin(self._desk, end.ts, "ended")]
-        if state.waiting_day and end.ts >= state.waiting_until and self._flat():
-            release(self._account, end.ts // NS_PER_DAY)
-            released: list[Message] = []
-            if not state.operator_hold:
-                released.append(closing.move(self._desk, end.ts, Event.NEW_DAY, "a new day"))
-            return [*released, *self._stop(end.ts)]
+        if released := self._new_day(end.ts):
+            return released
         # Loss, drawdown and trades act when they change; a command may have moved their limits.
         return self._stop(end.ts) if end.commands or end.ts >= self._deadline() else []
+
+    def _new_day(self, ts: int) -> list[Message]:
+        """Let trading go on where a stop waited for the day that has begun; nothing while it has not."""
+        state = self._state
+        if not state.waiting_day or ts < state.waiting_until or not self._flat():
+            return []
+        release(self._account, ts)
+        released: list[Message] = []
+        if not state.operator_hold:
+            released.append(closing.move(self._desk, ts, Event.NEW_DAY, "a new day"))
+        return [*released, *self._stop(ts)]
 
     def _deadline(self) -> int:
         return self._state.started + self._account.config.duration_s_max * NS_PER_SECOND
@@ -253,11 +264,20 @@ class RiskStage:
             for book in self._state.books
         )
 
-    def quiet_rows(self, message: Message) -> int:
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """How many leading rows of prices reach no stop; of other messages none."""
         if type(message) is not Prices:
             return 0
-        return quiet_rows(self._account, message) if armed(self._state) else len(message.ts)
+        end = len(message.ts) if end is None else end
+        return quiet_between(self._account, message, begin, end) if armed(self._state) else end - begin
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of these rows."""
+        if type(message) is not Prices:
+            return self.process(between(message, begin, end))
+        outputs: list[Message] = []
+        take_range(self._account, message, begin, end, lambda ts: outputs.extend(self._stop(ts)))
+        return outputs
 
     # --- State ---
 

@@ -62,10 +62,10 @@ def armed(state: RiskState) -> bool:
     return state.trading is not TradingState.HALTED and not (state.stop or state.waiting_day or state.ended)
 
 
-def release(account: Account, day: int) -> None:
+def release(account: Account, ts: int) -> None:
     """A new day lets trading go on: what the waiting stop counted starts again."""
     figures, rule = account.state.account, account.state.waiting_day
-    account.begin_day(day)
+    account.begin_day(max(figures.day, ts // account.day_length))
     if rule == "drawdown":
         figures.stop_peak = figures.equity
     elif rule == "consecutive_losses":
