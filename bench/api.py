@@ -15,7 +15,7 @@ from statistics import quantiles
 
 import httpx
 from penstock_api.config import ApiConfig
-from penstock_api.server import serve
+from penstock_api.server import POOL, serve
 from penstock_contracts.control import Session
 from penstock_runtime.embedded import EmbeddedNats, EmbeddedPostgres
 from penstock_runtime.embedded.server import free_port
@@ -118,7 +118,7 @@ async def _served(
     await log.write_session(
         Session(phase="genesis", session_id=SESSION, ts=1, config_hash="b", code_hash="b", config=CONFIG)
     )
-    pool, stop = await open_pool(postgres_url, name="api"), asyncio.Event()
+    pool, stop = await open_pool(postgres_url, name="api", settings=POOL), asyncio.Event()
     config = ApiConfig(port=free_port(), requests_per_s=1e5, requests_burst=10**5)
     serving = asyncio.create_task(serve(config, log, pool, stop, data_dir=folder))
     arguments = [sys.executable, "-m", "bench.api", f"http://127.0.0.1:{config.port}", str(seconds)]

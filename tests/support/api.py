@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from penstock_api.config import ApiConfig
-from penstock_api.server import serve
+from penstock_api.server import POOL, serve
 from penstock_contracts.control import Command
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.types import TradingState
@@ -58,7 +58,7 @@ async def served(nats_url: str, postgres_url: str, **more: Any) -> AsyncIterator
     port = free_port()
     async with session_log(nats_url) as session:
         log = await Log.connect(nats_url, name="api")
-        pool = await open_pool(postgres_url, name="api")
+        pool = await open_pool(postgres_url, name="api", settings=POOL)
         stop = asyncio.Event()
         config = CONFIG.model_copy(update={"port": port})
         task = asyncio.create_task(serve(config, log, pool, stop, **more))

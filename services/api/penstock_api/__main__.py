@@ -10,7 +10,7 @@ from penstock_runtime.store.pool import open_pool
 
 from penstock_api.alerts.config import AlertsConfig
 from penstock_api.config import ApiConfig
-from penstock_api.server import NAME, serve
+from penstock_api.server import NAME, POOL, serve
 
 REST_S = 0.02
 """How long messages wait to be read in one go: trading has the processor first."""
@@ -19,7 +19,7 @@ REST_S = 0.02
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Serve until stopped."""
     config = settings.section("api", ApiConfig)
-    pool = await open_pool(settings.database_url(), name=NAME)
+    pool = await open_pool(settings.database_url(), name=NAME, settings=POOL)
     log = await Log.connect(
         settings.nats_url,
         partition=settings.session.partition,

@@ -1,9 +1,11 @@
 """The application: routers, errors, bounds. Nothing connects here."""
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 from penstock_runtime.log import Log
+from penstock_runtime.log.standing import standings
 from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries import Queries
 from penstock_runtime.store.records import Records
@@ -13,6 +15,7 @@ from penstock_api.access.browser import Cookies
 from penstock_api.access.gate import Gate, GateMiddleware
 from penstock_api.access.tokens import FILE, TokenFile
 from penstock_api.bounds import Bounds
+from penstock_api.charts import Charts
 from penstock_api.config import ApiConfig
 from penstock_api.context import Context
 from penstock_api.dashboard import router as dashboard
@@ -37,6 +40,7 @@ from penstock_api.routes import (
     traces,
 )
 from penstock_api.services import Board
+from penstock_api.sharing import Shared
 from penstock_api.streaming import Hub
 from penstock_api.streaming import router as streaming
 
@@ -69,15 +73,19 @@ def create_app(
         title="Penstock", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     tokens = TokenFile(config.tokens_file or (data_dir or Path()) / FILE)
-    cookies = Cookies(data_dir)
+    cookies, queries = Cookies(data_dir), Queries(pool)
     app.state.context = Context(
         config=config,
         log=log,
         feed=feed,
         board=board,
         pool=pool,
-        queries=Queries(pool),
+        queries=queries,
         records=Records(pool),
+        database=Shared(queries.check),
+        tier=Shared(queries.tier),
+        streams=Shared(partial(standings, log)),
+        charts=Charts(pool),
         tokens=tokens,
         cookies=cookies,
         given=Given(),

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 from penstock_runtime.log import Log
+from penstock_runtime.log.standing import Standing
 from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries import Queries
 from penstock_runtime.store.records import Records
+from penstock_runtime.store.schema import Schema
+from penstock_runtime.store.tier import Tier
 
 from penstock_api.access.browser import Cookies
 from penstock_api.access.tokens import TokenFile
+from penstock_api.charts import Charts
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
 from penstock_api.services import Board
+from penstock_api.sharing import Shared
 
 if TYPE_CHECKING:
     from penstock_api.giving import Given
@@ -31,6 +36,12 @@ class Context:
     pool: Pool
     queries: Queries
     records: Records
+    database: Shared[tuple[Schema, Tier]]
+    """How the database stands; Unavailable when it is away, or not migrated."""
+    tier: Shared[Tier]
+    """What the database can do, migrated or not; Unavailable when it is away."""
+    streams: Shared[list[Standing]]
+    charts: Charts
     tokens: TokenFile
     cookies: Cookies
     given: "Given"

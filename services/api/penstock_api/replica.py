@@ -37,7 +37,7 @@ COMMANDS_MAX = 1_000
 KINDS: dict[Family, frozenset[str]] = {
     "feat": frozenset({"price", "instrument", "status", "done"}),
     "sig": frozenset({"signal", "note", "done"}),
-    "ord": frozenset({"approved", "refused", "resolved", "position", "pnl", "state", "done"}),
+    "ord": frozenset({"approved", "refused", "resolved", "shadow", "position", "pnl", "state", "done"}),
     "ven": frozenset({"submitted", "accepted", "event", "fill", "balance", "done"}),
     "ctl": frozenset({"session", "command"}),
 }

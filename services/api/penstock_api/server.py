@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Log
-from penstock_runtime.store.pool import Pool
+from penstock_runtime.store.pool import Pool, PoolSettings
 
 from penstock_api.access.gate import is_loopback
 from penstock_api.access.tokens import TokenFile
@@ -26,6 +26,8 @@ from penstock_api.services import Board, listen
 _log = structlog.get_logger(__name__)
 
 NAME = "api"
+POOL = PoolSettings(connections_max=8, reads_only=True)
+"""How the api uses the database: it only reads."""
 _DRAIN_S = 3
 _BACKLOG = 128
 
@@ -111,6 +113,8 @@ def _web_server(config: ApiConfig, app: FastAPI) -> _WebServer:
             lifespan="off",
             timeout_graceful_shutdown=_DRAIN_S,
             ws_max_size=config.body_bytes_max,
+            # Frames are made once for all clients; compressed, each client would have its own.
+            ws_per_message_deflate=False,
         )
     )
 

@@ -1,5 +1,6 @@
 """Serves the dashboard's files: those of the package and nothing else, each known before anybody asks."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ _HEADERS = {
 @dataclass(frozen=True, slots=True)
 class _File:
     content: bytes
+    compressed: bytes
     media_type: str
     tag: str
 
@@ -49,7 +51,9 @@ def _read() -> dict[str, _File]:
         if path.suffix in _TYPES:
             content = path.read_bytes()
             tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            files[path.relative_to(STATIC).as_posix()] = _File(content, _TYPES[path.suffix], tag)
+            compressed = gzip.compress(content, mtime=0)
+            name = path.relative_to(STATIC).as_posix()
+            files[name] = _File(content, compressed, _TYPES[path.suffix], tag)
     return files
 
 
@@ -72,7 +76,11 @@ def _answer(request: Request, name: str) -> Response:
     file = FILES.get(name)
     if file is None:
         raise Problem(404, "there is no such file")
-    headers = {**_HEADERS, "ETag": file.tag}
+    # The tag is of what the file says, however it travels.
+    headers = {**_HEADERS, "ETag": f"W/{file.tag}", "Vary": "Accept-Encoding"}
     if file.tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(file.content, headers=headers, media_type=file.media_type)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(file.content, headers=headers, media_type=file.media_type)
+    headers["Content-Encoding"] = "gzip"
+    return Response(file.compressed, headers=headers, media_type=file.media_type)

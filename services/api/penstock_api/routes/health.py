@@ -1,5 +1,7 @@
 """Whether the process lives, and whether it can answer for the session."""
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from penstock_runtime.errors import Unavailable
@@ -23,16 +25,16 @@ async def ready(request: Request) -> JSONResponse:
     Tells what the database is: plain PostgreSQL, or TimescaleDB under one of its two licences.
     """
     context = context_of(request)
-    reasons = await reasons_of(context)
+    reasons = await reasons_of(context, context.queries.check)
     if reasons:
         return problem(503, "; ".join(reasons), reasons=reasons)
-    schema, tier = await context.queries.check()
+    schema, tier = await context.database.get()
     database = {"tier": tier, "schema": schema.standing, "migration": schema.applied[-1]}
     return JSONResponse({"status": "ready", "database": database})
 
 
-async def reasons_of(context: Context) -> list[str]:
-    """Why the api cannot answer for the session; empty when it can."""
+async def reasons_of(context: Context, check: Callable[[], Awaitable[object]]) -> list[str]:
+    """Why the api cannot answer for the session; empty when it can. `check` asks how the database stands."""
     reasons = []
     if not context.feed.connected:
         reasons.append("the log is not connected")
@@ -41,7 +43,7 @@ async def reasons_of(context: Context) -> list[str]:
     if context.feed.backlog > context.config.lag_messages_max:
         reasons.append(f"{context.feed.backlog} messages of the log wait to be read")
     try:
-        await context.queries.check()
+        await check()
     except Unavailable as error:
         reasons.append(str(error))
     return reasons

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from penstock_contracts.types import InstrumentKey, Ns
-from penstock_runtime.store.queries.history import Bars, History, Window
+from penstock_runtime.store.queries.history import Bars, Window
 from pydantic import BaseModel, ConfigDict, Field
 
 from penstock_api.access.roles import VIEWER
@@ -61,9 +61,9 @@ async def bars(request: Request, instrument: Key, wanted: Annotated[BarsRequest,
     """Bars as they were recorded, the oldest first."""
     context = context_of(request)
     _known(context, instrument)
-    history = History(context.pool, session_of_request(context))
+    window = Window(wanted.since, wanted.until, wanted.limit)
     interval = wanted.interval_s * _NS_PER_S
-    return await history.bars(instrument, interval, Window(wanted.since, wanted.until, wanted.limit))
+    return await context.charts.bars(session_of_request(context), instrument, interval, window)
 
 
 @router.get("/market/{instrument}/quote")

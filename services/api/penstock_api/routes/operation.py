@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from penstock_contracts.types import Name
 from penstock_runtime.log.dead_letters import DeadLetters
-from penstock_runtime.log.standing import standings
 from penstock_runtime.store.queries import SessionRow
 from penstock_runtime.store.records import AuditRow, QuarantineRow
 
@@ -37,8 +36,8 @@ async def health(request: Request) -> HealthAnswer:
     """Every service and stream: whether it works, how far it is, how much waits for it."""
     context = context_of(request)
     feed = context.feed
-    services, streams = services_of(context.board), await standings(context.log)
-    healthy, reasons = health_of(feed.replica, services, await reasons_of(context))
+    services, streams = services_of(context.board), await context.streams.get()
+    healthy, reasons = health_of(feed.replica, services, await reasons_of(context, context.database.get))
     return HealthAnswer(
         healthy=healthy,
         reasons=reasons,

@@ -17,13 +17,13 @@ Key = Annotated[str, Path(max_length=200, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 @router.get("/reports")
-async def reports(request: Request) -> Items[ReportEntry]:
+def reports(request: Request) -> Items[ReportEntry]:
     """The sessions of this data directory and the backtests beside their reports, the last one first."""
     return Items(items=Reports(context_of(request).data_dir).entries())
 
 
 @router.get("/reports/{name}")
-async def report(request: Request, name: Key) -> dict[str, JsonValue]:
+def report(request: Request, name: Key) -> dict[str, JsonValue]:
     """The report of a session or backtest."""
     found = Reports(context_of(request).data_dir).report(name)
     if found is None:

@@ -1,8 +1,7 @@
 """The session that runs: what it is, and its state in one answer."""
 
 from fastapi import APIRouter, Request
-from penstock_runtime.store.pool import is_lost
-from penstock_runtime.store.tier import detect_tier
+from penstock_runtime.errors import Unavailable
 
 from penstock_api.access.roles import VIEWER
 from penstock_api.context import Context, context_of
@@ -27,8 +26,6 @@ async def state(request: Request) -> StateAnswer:
 
 async def _tier(context: Context) -> str | None:
     try:
-        return await detect_tier(context.pool)
-    except Exception as error:
-        if is_lost(error):
-            return None
-        raise
+        return await context.tier.get()
+    except Unavailable:
+        return None

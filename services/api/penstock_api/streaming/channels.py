@@ -16,6 +16,7 @@ CARRIES: dict[tuple[Family, str], tuple[Channel, ...]] = {
     ("sig", "note"): ("signals",),
     ("ord", "refused"): ("signals",),
     ("ord", "resolved"): ("signals",),
+    ("ord", "shadow"): ("signals",),
     ("ord", "approved"): ("orders", "signals"),
     ("ven", "submitted"): ("orders",),
     ("ven", "accepted"): ("orders",),

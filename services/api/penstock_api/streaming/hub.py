@@ -1,7 +1,6 @@
 """The one source of every stream: follows the feed, keeps the last events, rings when there is news."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +10,14 @@ import structlog
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.features import Prices
 from penstock_runtime.log import Log
-from pydantic_core import to_json
 
 from penstock_api.streaming.channels import CARRIES, Event
 from penstock_api.streaming.market import MarketBoard
+from penstock_api.streaming.pulse import Pulse
 from penstock_api.streaming.recent import Recent
 from penstock_api.streaming.ring import Ring
 from penstock_api.streaming.services import Services, amount
+from penstock_api.streaming.shared import Shared
 
 if TYPE_CHECKING:
     from penstock_api.feed import Feed
@@ -42,6 +42,8 @@ class Hub:
         self.recent = Recent()
         self.services = Services(board)
         self.market = MarketBoard()
+        self.pulse = Pulse()
+        self.shared = Shared()
         self.sequence = 0
         """Log sequence of the last message that the replica took."""
         self.measured = 0
@@ -51,9 +53,7 @@ class Hub:
         """Clients that were too slow."""
         self.closing = False
         self._watchers = 0
-        self._metrics_text = (-1, "")
         self._log = log
-        self._bell: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         feed.listeners.append(self.take)
 
@@ -67,7 +67,7 @@ class Hub:
     async def close(self) -> None:
         """Have every stream end."""
         self.closing = True
-        self.ring_bell()
+        self.pulse.beat()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -84,36 +84,19 @@ class Hub:
             return
         self.recent.take(sequence, message)
         self.ring.add(Event(sequence, family, kind, message, channels))
-        self.ring_bell()
-
-    def ring_bell(self) -> None:
-        """Wake those who wait for news."""
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-        self._bell = None
-
-    async def news(self, timeout_s: float) -> None:
-        """Wait for news, or for the timeout."""
-        if self._bell is None:
-            self._bell = asyncio.get_running_loop().create_future()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await asyncio.shield(self._bell)
-
-    async def pause(self, seconds: float) -> None:
-        """Let news gather for so long, unless everything ends."""
-        if not self.closing:
-            await asyncio.sleep(seconds)
+        self.pulse.news()
 
     @contextmanager
     def followed(self, *, market: bool) -> Iterator[None]:
         """For as long as a client follows; whether it watches the market."""
         self.clients += 1
+        self.pulse.for_clients(self.clients)
         self._watch(int(market))
         try:
             yield
         finally:
             self.clients -= 1
+            self.pulse.for_clients(self.clients)
             self._watch(-int(market))
 
     def drop(self, transport: str) -> None:
@@ -139,13 +122,6 @@ class Hub:
         if not ts or found["equity"] is None:
             return None
         return {"ts": ts, "currency": str(view.get("currency", "")), **found}
-
-    @property
-    def metrics_text(self) -> str:
-        """`metrics` as JSON, made once each second for all clients."""
-        if self._metrics_text[0] != self.measured:
-            self._metrics_text = (self.measured, to_json(self.metrics).decode())
-        return self._metrics_text[1]
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -190,7 +166,7 @@ class Hub:
                 self.follow_equity()
             self.market.look()
             if self.clients:
-                self.ring_bell()
+                self.pulse.news()
 
     def follow_equity(self) -> None:
         """Take what risk reports of equity into its course."""

@@ -13,6 +13,7 @@ from penstock_contracts.base import Message
 from penstock_contracts.orders import (
     OrderApproved,
     PnlSampled,
+    ShadowFilled,
     SignalRefused,
     SignalResolved,
     TradingStateChanged,
@@ -99,6 +100,9 @@ class Recent:
     fills: deque[Fill] = field(default_factory=lambda: deque(maxlen=KEPT))
     states: deque[TradingStateChanged] = field(default_factory=lambda: deque(maxlen=KEPT))
     equity: Equity = field(default_factory=Equity)
+    shadow_fills: deque[ShadowFilled] = field(default_factory=lambda: deque(maxlen=KEPT))
+    shadow_ledger: dict[tuple[str, str], ShadowFilled] = field(default_factory=dict)
+    """By strategy and instrument: the last virtual fill, which carries the ledger after it."""
     _sequence: int = 0
 
     def take(self, sequence: int, message: Message) -> None:
@@ -152,6 +156,10 @@ class Recent:
             left = message.quantity_left
             order.step(OrderState.PARTIALLY_FILLED if left else OrderState.FILLED, message.ts)
 
+    def _shadow(self, message: ShadowFilled) -> None:
+        self.shadow_fills.append(message)
+        self.shadow_ledger[message.strategy, message.instrument] = message
+
     def _state(self, message: TradingStateChanged) -> None:
         self.states.append(message)
 
@@ -174,6 +182,7 @@ _FOLDS: dict[type, Callable[[Recent, Any], None]] = {
     OrderAccepted: Recent._accepted,
     OrderChanged: Recent._changed,
     Fill: Recent._fill,
+    ShadowFilled: Recent._shadow,
     TradingStateChanged: Recent._state,
     PnlSampled: Recent._pnl,
 }

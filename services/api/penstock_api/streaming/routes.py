@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, WebSocket
+from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from penstock_contracts.types import Id, InstrumentKey
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
@@ -16,6 +17,7 @@ from penstock_api.access.roles import VIEWER
 from penstock_api.problems import Problem
 from penstock_api.streaming.channels import CHANNELS, Channel
 from penstock_api.streaming.hub import TOO_SLOW, Hub
+from penstock_api.streaming.snapshots import whole_text
 from penstock_api.streaming.subscription import Subscription, Wish
 
 router = APIRouter(prefix="/api/v1", tags=["stream"], dependencies=[VIEWER])
@@ -24,12 +26,13 @@ SLOW_S = 10.0
 """A client that takes nothing for so long is dropped."""
 _GOING_AWAY, _POLICY, _TRY_LATER = 1001, 1008, 1013
 _RETRY_MS = 1_000
+_GZIP_LEVEL = 3
 _KEY: TypeAdapter[str] = TypeAdapter(InstrumentKey)
 Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
-class StreamRequest(BaseModel):
-    """What to stream, and from where on."""
+class SnapshotRequest(BaseModel):
+    """What to show."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,10 +40,6 @@ class StreamRequest(BaseModel):
     """Comma-separated."""
     instruments: str | None = Field(default=None, max_length=4_000)
     """Of channel market only these, comma-separated; all by default."""
-    after: Sequence | None = None
-    """The last `seq` received: what came since is sent instead of snapshots, where it is still there."""
-    session: Id | None = None
-    """The session that `after` is of, as `hello` named it."""
 
     @field_validator("channels")
     @classmethod
@@ -61,12 +60,55 @@ class StreamRequest(BaseModel):
                 raise ValueError("an instrument is <symbol>.<venue>") from None
         return value
 
+    @property
+    def wanted(self) -> tuple[Channel, ...]:
+        """The channels, each once and in their order."""
+        given = self.channels.split(",")
+        return tuple(name for name in CHANNELS if name in given)
+
+    @property
+    def keys(self) -> frozenset[str] | None:
+        """The instruments; None for all."""
+        return frozenset(self.instruments.split(",")) if self.instruments else None
+
+
+class StreamRequest(SnapshotRequest):
+    """What to stream, and from where on."""
+
+    after: Sequence | None = None
+    """The last `seq` received: what came since is sent instead of snapshots, where it is still there."""
+    session: Id | None = None
+    """The session that `after` is of, as `hello` named it."""
+
     def wish(self, after: int | None = None) -> Wish:
         """As the stream takes it."""
-        wanted = self.channels.split(",")
-        channels: tuple[Channel, ...] = tuple(name for name in CHANNELS if name in wanted)
-        instruments = frozenset(self.instruments.split(",")) if self.instruments else None
-        return Wish(channels, instruments, self.after if after is None else after, self.session)
+        return Wish(self.wanted, self.keys, self.after if after is None else after, self.session)
+
+
+class SnapshotAnswer(BaseModel):
+    """The channels as of one place in the log."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    seq: int
+    """To be given to a stream as `after`: it goes on from here."""
+    session: str
+    caught_up: bool
+    """False while the log is still read from its beginning: then there are no channels yet."""
+    channels: dict[str, Any]
+    """By channel: the `data` of its snapshot frame."""
+
+
+@router.get("/snapshot", response_model=SnapshotAnswer)
+async def snapshot(request: Request, wanted: Annotated[SnapshotRequest, Query()]) -> Response:
+    """What a stream begins with, in one answer and compressed: for a page's first look."""
+    hub: Hub = request.app.state.hub
+    content = whole_text(hub, wanted.wanted, wanted.keys).encode()
+    headers = {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content = await asyncio.to_thread(gzip.compress, content, _GZIP_LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, headers=headers, media_type="application/json")
 
 
 @router.websocket("/stream")
@@ -155,9 +197,7 @@ async def _events(hub: Hub, wish: Wish) -> AsyncIterator[bytes]:
     with hub.followed(market="market" in wish.channels):
         yield f"retry: {_RETRY_MS}\n\n".encode()
         async for frame in Subscription(hub, wish).frames():
-            # Browsers come back with the last id: only what they may go on from has one.
-            place = f"id: {frame.sequence}\n" if frame.whole else ""
-            yield f"event: {frame.kind}\n{place}data: {frame.text}\n\n".encode()
+            yield frame.event
 
 
 def _reason(error: ValidationError) -> str:

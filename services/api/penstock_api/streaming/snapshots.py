@@ -19,8 +19,21 @@ _POSITION = (
 
 def snapshot_text(hub: Hub, channel: Channel, instruments: Collection[str] | None) -> str:
     """A channel's snapshot frame as JSON."""
-    data = _market(hub, instruments) if channel == "market" else to_json(_MAKERS[channel](hub)).decode()
+    data = _data(hub, channel, instruments)
     return f'{{"type":"snapshot","channel":"{channel}","seq":{hub.sequence},"data":{data}}}'
+
+
+def whole_text(hub: Hub, channels: Collection[Channel], instruments: Collection[str] | None) -> str:
+    """Channels as of one place in the log, as one JSON object."""
+    caught_up = hub.feed.caught_up
+    parts = [f'"{each}":{_data(hub, each, instruments)}' for each in channels] if caught_up else []
+    session = to_json(hub.feed.replica.session.session_id).decode()
+    told = "true" if caught_up else "false"
+    return f'{{"seq":{hub.sequence},"session":{session},"caught_up":{told},"channels":{{{",".join(parts)}}}}}'
+
+
+def _data(hub: Hub, channel: Channel, instruments: Collection[str] | None) -> str:
+    return _market(hub, instruments) if channel == "market" else to_json(_MAKERS[channel](hub)).decode()
 
 
 def market_text(hub: Hub, instruments: Collection[str] | None, after_version: int) -> str | None:
@@ -68,7 +81,12 @@ def _positions(hub: Hub) -> Any:
 
 def _signals(hub: Hub) -> Any:
     replica = hub.feed.replica
-    return {"recent": list(hub.recent.signals.values()), "notes": list(replica.notes)}
+    recent = hub.recent
+    return {
+        "recent": list(recent.signals.values()),
+        "notes": list(replica.notes),
+        "shadow": {"fills": list(recent.shadow_fills), "ledger": list(recent.shadow_ledger.values())},
+    }
 
 
 def _orders(hub: Hub) -> Any:
@@ -88,6 +106,7 @@ def _state(hub: Hub) -> Any:
         "trading_reason": replica.trading_reason,
         "stop": replica.stop,
         "flat": replica.flat,
+        "holds": hub.recent.states[-1].holds if hub.recent.states else (),
         "changes": list(hub.recent.states),
         "commands": list(replica.commands.values())[-20:],
     }

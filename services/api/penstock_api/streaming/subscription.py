@@ -1,18 +1,18 @@
 """One client's view of the stream: a snapshot, then changes, in frames that are sent whole."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass
 
 from pydantic_core import to_json
 
 from penstock_api.streaming.channels import Channel
 from penstock_api.streaming.hub import Hub
+from penstock_api.streaming.shared import Frame
 from penstock_api.streaming.snapshots import market_text, snapshot_text, valued
 
-FLUSH_S = 0.1
-"""Least distance of two sendings: what happens meanwhile goes out together."""
 PING_S = 2.0
+_LEAST_WAIT_S = 0.01
 EVENTS_PER_FRAME = 256
 
 
@@ -27,17 +27,6 @@ class Wish:
     """The last sequence that it has: it wants what came since, instead of snapshots."""
     session: str | None = None
     """The session that `after` is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A JSON object to be sent as one, and the log's sequence when it was made."""
-
-    text: str
-    sequence: int
-    kind: str
-    whole: bool = False
-    """Whether a client that has it has everything up to its sequence, and may go on from there."""
 
 
 class Subscription:
@@ -57,31 +46,22 @@ class Subscription:
         hub = self._hub
         yield self._hello()
         while not hub.feed.caught_up and not hub.closing:
-            await hub.news(PING_S)
+            await hub.pulse.wait(hub.pulse.count, PING_S)
             if not hub.feed.caught_up:
                 yield self._ping()
         for frame in self._begin():
             yield frame
         while not hub.closing:
+            heard = hub.pulse.count
             sent = False
             for frame in self._changes():
                 sent = True
                 yield frame
             if sent:
                 self._sent_at = time.monotonic()
-            await self._rest()
+            # What comes while a frame is on its way to a slow client has beaten before: no wait then.
+            await hub.pulse.wait(heard, max(self._sent_at + PING_S - time.monotonic(), _LEAST_WAIT_S))
         yield self._frame("closing", reason="the service stops; connect again")
-
-    async def _rest(self) -> None:
-        now = time.monotonic()
-        left = self._sent_at + FLUSH_S - now
-        if left > 0:
-            await self._hub.pause(left)
-        elif not self._pending():
-            await self._hub.news(max(self._sent_at + PING_S - now, FLUSH_S))
-
-    def _pending(self) -> bool:
-        return self._position < self._hub.ring.end or self._hub.closing
 
     def _begin(self) -> list[Frame]:
         hub, after = self._hub, self._wish.after
@@ -125,40 +105,60 @@ class Subscription:
             return [self._frame("resync", reason="more came than could be kept"), *self._snapshots()]
         frames = self._events()
         if "market" in self._wanted and self._market < hub.market.version:
-            text = market_text(hub, self._wish.instruments, self._market)
-            self._market = hub.market.version
-            if text is not None:
-                frames.append(self._latest("market", text))
+            frames += self._market_frames()
         if self._measured < hub.measured:
             self._measured = hub.measured
-            if "pnl" in self._wanted and (live := hub.live) is not None:
-                frames.append(self._latest("pnl", to_json(live).decode()))
+            if "pnl" in self._wanted and hub.live is not None:
+                frames += self._latest("pnl", hub.measured, lambda: to_json(hub.live).decode())
             if "positions" in self._wanted:
-                frames.append(self._latest("positions", to_json(valued(hub.feed.replica)).decode()))
+                replica = hub.feed.replica
+                frames += self._latest("positions", hub.measured, lambda: to_json(valued(replica)).decode())
             if "metrics" in self._wanted:
-                frames.append(self._latest("metrics", hub.metrics_text))
+                frames += self._latest("metrics", hub.measured, lambda: to_json(hub.metrics).decode())
         if not frames and time.monotonic() - self._sent_at >= PING_S:
             frames.append(self._ping())
         return frames
 
     def _events(self) -> list[Frame]:
-        ring = self._hub.ring
+        ring, shared = self._hub.ring, self._hub.shared
         frames = []
         while self._position < ring.end:
-            last = min(self._position + EVENTS_PER_FRAME, ring.end)
-            events = [ring.at(place) for place in range(self._position, last)]
+            first, last = self._position, min(self._position + EVENTS_PER_FRAME, ring.end)
             self._position = last
-            texts = [each.text for each in events if not self._wanted.isdisjoint(each.channels)]
-            if texts:
-                sequence = events[-1].sequence
-                text = f'{{"type":"events","seq":{sequence},"events":[{",".join(texts)}]}}'
-                frames.append(Frame(text, sequence, "events", whole=True))
+            key = ("events", self._wanted, first, last)
+            frame = shared.get(key, lambda first=first, last=last: self._events_between(first, last))  # type: ignore[misc]
+            if frame is not None:
+                frames.append(frame)
         return frames
 
-    def _latest(self, channel: Channel, data: str) -> Frame:
+    def _events_between(self, first: int, last: int) -> Frame | None:
+        events = [self._hub.ring.at(place) for place in range(first, last)]
+        texts = [each.text for each in events if not self._wanted.isdisjoint(each.channels)]
+        if not texts:
+            return None
+        sequence = events[-1].sequence
+        text = f'{{"type":"events","seq":{sequence},"events":[{",".join(texts)}]}}'
+        return Frame(text, sequence, "events", whole=True)
+
+    def _market_frames(self) -> list[Frame]:
+        hub, instruments, after = self._hub, self._wish.instruments, self._market
+        self._market = hub.market.version
+        key = (instruments, after, hub.market.version)
+        return self._latest("market", key, lambda: market_text(hub, instruments, after))
+
+    def _latest(self, channel: Channel, version: Hashable, make: Callable[[], str | None]) -> list[Frame]:
+        """The newest of a channel: a frame, or none where nothing changed."""
         sequence = self._hub.sequence
-        text = f'{{"type":"latest","channel":"{channel}","seq":{sequence},"data":{data}}}'
-        return Frame(text, sequence, "latest", whole=True)
+
+        def framed() -> Frame | None:
+            data = make()
+            if data is None:
+                return None
+            text = f'{{"type":"latest","channel":"{channel}","seq":{sequence},"data":{data}}}'
+            return Frame(text, sequence, "latest", whole=True)
+
+        frame = self._hub.shared.get(("latest", channel, version, sequence), framed)
+        return [] if frame is None else [frame]
 
     def _hello(self) -> Frame:
         hub = self._hub

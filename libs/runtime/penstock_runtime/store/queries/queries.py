@@ -54,6 +54,11 @@ class Queries:
             raise Unavailable(schema.problem)
         return schema, tier
 
+    async def tier(self) -> Tier:
+        """What the database can do, migrated or not."""
+        async with answered():
+            return await detect_tier(self._pool)
+
     async def sessions(self, limit: int = 100) -> list[SessionRow]:
         """The sessions, the last one first."""
         sql = f"SELECT {columns_of(SessionRow)} FROM sessions ORDER BY started_at DESC, session LIMIT $1"  # noqa: S608

@@ -125,21 +125,35 @@ function route() {
   draw();
 }
 
-// Drawn at most ten times a second, and not while nobody looks.
-let drawnAt = 0;
-function soon() {
+// Drawn when something happened: at once, and then for at most a third of the time; what is only measured can wait.
+const LEAST_MS = 30, MEASURED_MS = 200;
+let drawnAt = -Infinity, took = 0, timer = null, dueAt = Infinity;
+function soon(happened = false) {
   if (wanted) return;
+  const least = happened ? LEAST_MS : MEASURED_MS;
+  const at = Math.max(performance.now(), drawnAt + Math.max(least, 2 * took));
+  if (at >= dueAt) return;
+  clearTimeout(timer);
+  dueAt = at;
+  const wait = at - performance.now();
+  if (wait < 1) frame();
+  else timer = setTimeout(frame, wait);
+}
+
+function frame() {
   wanted = true;
-  const wait = Math.max(0, drawnAt + 100 - performance.now());
-  setTimeout(() => requestAnimationFrame(() => { wanted = false; draw(); }), wait);
+  dueAt = Infinity;
+  requestAnimationFrame(() => { wanted = false; draw(); });
 }
 
 function draw() {
-  drawnAt = performance.now();
   if (stream.missing.size) return; // snapshots are on their way: not half of them
+  const began = performance.now();
   top();
   page?.update();
   document.body.dataset.sequence = stream.sequence ?? "";
+  drawnAt = performance.now();
+  took = drawnAt - began;
 }
 
 // --- who is this
@@ -223,4 +237,4 @@ build();
 route();
 connection("connecting");
 whoIsThis();
-stream.connect();
+stream.begin();

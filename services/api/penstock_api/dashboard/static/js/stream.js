@@ -1,6 +1,7 @@
 // The connection to the stream: goes on from the last sequence after every break, and knows when it is stale.
 
-const CHANNELS = "state,pnl,positions,signals,orders,fills,market,metrics";
+import { CHANNELS, first } from "./first.js";
+
 const STALE_MS = 6000;
 const WAIT_MS = [250, 500, 1000, 2000, 4000];
 
@@ -20,6 +21,19 @@ export class Stream {
     this.missing = new Set(CHANNELS.split(","));
     setInterval(() => this.#watch(), 500);
     addEventListener("online", () => this.#retry(0));
+  }
+
+  // The state comes in one answer, which was asked for before this file was there; what follows, over the stream.
+  async begin() {
+    const found = await first;
+    if (found && this.missing.size && !this.socket) {
+      for (const [channel, data] of Object.entries(found.channels)) this.store.take({ type: "snapshot", channel, data });
+      this.missing.clear();
+      this.sequence = found.seq;
+      this.session = found.session;
+      this.drawn(true);
+    }
+    if (!this.socket) this.connect();
   }
 
   connect() {
@@ -61,7 +75,7 @@ export class Stream {
     if (frame.type === "snapshot") this.missing.delete(frame.channel);
     this.store.take(frame);
     if (!this.missing.size && (frame.type !== "ping" || frame.caught_up)) this.sequence = frame.seq;
-    this.drawn();
+    this.drawn(frame.type !== "latest");
   }
 
   // Snapshots of all channels come; cut off in the middle of them, there is nothing to go on from.
