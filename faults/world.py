@@ -12,7 +12,6 @@ import psutil
 from penstock.config.document import dump
 from penstock.config.load import ConfigOptions
 from penstock.launch.commands import command
-from penstock.launch.health import Board, listen
 from penstock.launch.paths import DataDir, SessionRecord
 from penstock.launch.plan import PROJECTIONS, Plan
 from penstock.launch.prepare import Place, new_plan
@@ -26,6 +25,7 @@ from penstock.launch.supervisor import (
     service_spec,
 )
 from penstock_contracts.control import Session
+from penstock_runtime.board import Board, listen
 from penstock_runtime.embedded import EmbeddedNats, EmbeddedPostgres
 from penstock_runtime.embedded.server import free_port
 from penstock_runtime.failpoints import VARIABLE

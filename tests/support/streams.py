@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from penstock_api.feed import Feed
-from penstock_api.services import Board
 from penstock_api.streaming.hub import Hub
 from penstock_api.streaming.ring import Ring
 from penstock_api.streaming.subscription import Subscription, Wish
 from penstock_contracts.base import Family, Message
 from penstock_contracts.control import Session
+from penstock_runtime.board import Board
 from penstock_runtime.log import Log
 
 SESSION = "20220101T120000-7f3a"

@@ -8,6 +8,7 @@ import typer
 from penstock_api.alerts.config import TargetConfig
 from penstock_api.alerts.standing import Notice
 from penstock_api.alerts.targets import NotTold, Target
+from penstock_runtime.board import Board, listen
 from rich.table import Table
 
 from penstock.commands import options
@@ -15,7 +16,6 @@ from penstock.commands.output import console
 from penstock.config.explain import near
 from penstock.config.load import ConfigOptions, load
 from penstock.errors import CannotRun, ConfigError
-from penstock.launch.health import Board, listen
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.reach import HEARD_TIMEOUT_S, LOOK_S, running_session, session_log
 

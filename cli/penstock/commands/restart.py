@@ -8,11 +8,11 @@ from typing import Annotated
 
 import psutil
 import typer
+from penstock_runtime.board import Board, Report, listen
 
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
-from penstock.launch.health import Board, Health, listen
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.reach import running_session, session_log
 
@@ -55,7 +55,7 @@ async def _restart(running: Running, names: list[str]) -> None:
             console().print(f"{name} drained and runs again, after {time.monotonic() - began:.1f} s")
 
 
-async def _heard(board: Board, name: str) -> Health:
+async def _heard(board: Board, name: str) -> Report:
     deadline = time.monotonic() + HEARD_TIMEOUT_S
     # Polled: reports come by themselves, one after another.
     while name not in board.reports:

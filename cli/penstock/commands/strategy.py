@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from penstock_contracts.control import Command, Verb
+from penstock_runtime.board import Board, listen
 from penstock_runtime.errors import RuntimeFailure
 from rich.table import Table
 
@@ -16,7 +17,6 @@ from penstock.commands.steer import ANSWER_TIMEOUT_S, Reason
 from penstock.config.explain import near
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.commands import command
-from penstock.launch.health import Board, listen
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.reach import LOOK_S, running_session, session_log
 

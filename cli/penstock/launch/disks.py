@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock_runtime.asking import answer
+from penstock_runtime.board import Board
 from penstock_runtime.errors import Halt, Unavailable
 from penstock_runtime.log import Log
 
-from penstock.launch.health import Board
 from penstock.launch.notes import Notes
 from penstock.launch.servers import Servers
 

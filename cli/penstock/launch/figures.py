@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from penstock.launch.health import LAUNCHER, STALE_S, Board
+from penstock_runtime.board import LAUNCHER, STALE_S, Board
 
 RATE_WINDOW_S = 3.0
 

@@ -16,13 +16,13 @@ from penstock_ingest.config import parse_source
 from penstock_research.report.files import ReportWriter
 from penstock_research.report.final import FinalReport, RunFacts
 from penstock_research.report.manifest import DataFile, Manifest
+from penstock_runtime.board import Board
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.log import Log, LogReader
 from penstock_runtime.version import code_hash
 
 from penstock import __version__
 from penstock.config.document import redacted
-from penstock.launch.health import Board
 from penstock.launch.plan import Plan
 
 LIBRARIES = (

@@ -10,12 +10,12 @@ from penstock_contracts.control import Command
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.subjects import subject
+from penstock_runtime.board import Board, listen
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log
 
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.figures import Figures, Rate, figures
-from penstock.launch.health import Board, listen
 from penstock.launch.paths import DataDir, Running
 
 HEARD_TIMEOUT_S = 5.0

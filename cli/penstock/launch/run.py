@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
+from penstock_runtime.board import Board, listen
 from penstock_runtime.embedded.ownership import write_private
 from penstock_runtime.errors import Halt, RuntimeFailure, Unavailable
 from penstock_runtime.log import Log
@@ -22,7 +23,6 @@ from penstock.launch.advice import advice_on
 from penstock.launch.commands import command
 from penstock.launch.disks import DiskWatch
 from penstock.launch.finish import write_report
-from penstock.launch.health import Board, listen
 from penstock.launch.notes import Notes
 from penstock.launch.opening import open_session, record_of
 from penstock.launch.operator import Operator, Wish

@@ -4,11 +4,11 @@ import asyncio
 import time
 from dataclasses import asdict
 
+from penstock_runtime.board import LAUNCHER, Board, Report
 from penstock_runtime.health import Health as OwnHealth
 from penstock_runtime.log import Log
 
 from penstock.launch.figures import Rate, figures
-from penstock.launch.health import LAUNCHER, Board, Health
 from penstock.launch.machine import MachineWatch
 from penstock.launch.notes import Notes
 from penstock.launch.plan import Plan
@@ -44,7 +44,7 @@ class Telling:
             restarts = supervisor.restarts + servers.restarts
             machine = await self._machine.look()
             health.view = {"notes": self._notes.texts, "restarts": restarts, "machine": asdict(machine)}
-            self._board.take(Health.model_validate(health.report()))  # here also while the log is away
+            self._board.take(Report.model_validate(health.report()))  # here also while the log is away
             await health.send(log)
             self._show()
             await asyncio.sleep(INTERVAL_S)

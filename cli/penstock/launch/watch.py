@@ -9,6 +9,7 @@ from pathlib import Path
 from penstock_contracts.control import Session
 from penstock_kernel.topology import PLACES, STAGES
 from penstock_runtime.asking import answer
+from penstock_runtime.board import Board
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.log import Log
 
@@ -16,7 +17,6 @@ from penstock.errors import CannotRun, ServiceHalted
 from penstock.launch.advice import advice
 from penstock.launch.commands import UNTIL_READ_S, command
 from penstock.launch.figures import Figures
-from penstock.launch.health import Board
 from penstock.launch.notes import Notes
 from penstock.launch.paths import SessionFolder
 from penstock.launch.plan import PROJECTIONS, STANDBY, Plan

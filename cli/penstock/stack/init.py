@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from penstock_api.access.roles import Role
 from penstock_api.access.tokens import FILE, TokenFile
+from penstock_runtime.board import Board, listen
 from penstock_runtime.embedded.ownership import write_private
 from penstock_runtime.errors import BadConfiguration, Halt, NotPermitted, RuntimeFailure, Unavailable
 from penstock_runtime.log import Log
@@ -22,7 +23,6 @@ from penstock.config.document import dump
 from penstock.config.load import ConfigOptions
 from penstock.errors import CannotRun, CommandError, ConfigError, Refused, ServiceHalted
 from penstock.launch.advice import advice_on
-from penstock.launch.health import Board, listen
 from penstock.launch.opening import open_session, record_of
 from penstock.launch.paths import DataDir
 from penstock.launch.plan import STAGES, Plan

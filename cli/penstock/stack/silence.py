@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from penstock.launch.health import LAUNCHER, STALE_S, Board
+from penstock_runtime.board import LAUNCHER, STALE_S, Board
+
 from penstock.launch.notes import Notes
 
 DOWN_S = 30.0

@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
+from penstock_runtime.board import LAUNCHER, Board, listen
 from penstock_runtime.errors import Halt, RuntimeFailure, Unavailable
 from penstock_runtime.health import Health as OwnHealth
 from penstock_runtime.log import Log
@@ -23,7 +24,6 @@ from penstock_runtime.witness import Witness, keep
 from penstock.launch.commands import UNTIL_READ_S, command
 from penstock.launch.figures import Rate, figures
 from penstock.launch.finish import write_report
-from penstock.launch.health import LAUNCHER, Board, listen
 from penstock.launch.notes import Notes
 from penstock.launch.opening import record_of
 from penstock.launch.operator import Operator, Wish

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
+from penstock_runtime.board import Board
 from penstock_runtime.log import Log
 from penstock_runtime.log.standing import standings
 from penstock_runtime.store.pool import Pool
@@ -39,7 +40,6 @@ from penstock_api.routes import (
     strategies,
     traces,
 )
-from penstock_api.services import Board
 from penstock_api.sharing import Shared
 from penstock_api.streaming import Hub
 from penstock_api.streaming import router as streaming

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import Request
+from penstock_runtime.board import Board
 from penstock_runtime.log import Log
 from penstock_runtime.log.standing import Standing
 from penstock_runtime.store.pool import Pool
@@ -18,7 +19,6 @@ from penstock_api.access.tokens import TokenFile
 from penstock_api.charts import Charts
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
-from penstock_api.services import Board
 from penstock_api.sharing import Shared
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from penstock_runtime.board import Board, listen
 from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Log
@@ -21,7 +22,6 @@ from penstock_api.alerts.watch import AlertWatch
 from penstock_api.app import create_app
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
-from penstock_api.services import Board, listen
 
 _log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
 from penstock_api.openapi import role_of, routes_of
 from penstock_api.server import serve
-from penstock_api.services import Board
+from penstock_runtime.board import Board
 from penstock_runtime.embedded.server import free_port
 from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.log import Log

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from penstock.errors import CommandError
-from penstock.launch.health import Board, Health
 from penstock.launch.notes import Notes
 from penstock.stack.credentials import Addresses, make
 from penstock.stack.silence import DOWN_S, Silence
+from penstock_runtime.board import Board, Report
 from penstock_runtime.log.permissions import USERS
 
 ADDRESSES = Addresses()
@@ -91,7 +91,7 @@ class Watched:
 
     def hear(self, service: str, ahead_s: float = 0.0) -> None:
         wall_ns = int((self.silence.wall() + ahead_s) * 1e9)
-        self.board.take(Health(service=service, pid=1, ts=wall_ns, state="running"))
+        self.board.take(Report(service=service, pid=1, ts=wall_ns, state="running"))
 
 
 def test_risk_that_stays_down_halts_once_and_again_only_after_it_was_heard() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from penstock.launch.figures import Figures, Rate, figures
-from penstock.launch.health import Board, Health
 from penstock.launch.view import SessionView, clock, machine_line, money, plain_line
 from penstock.launch.watch import left_open
+from penstock_runtime.board import Board, Report
 from rich.console import Console
 
 SERVICES = ("ingest", "strategy", "risk", "execution")
@@ -35,9 +35,9 @@ class Clock:
         return self.now
 
 
-def report(service: str, view: dict[str, Any], **more: Any) -> Health:
+def report(service: str, view: dict[str, Any], **more: Any) -> Report:
     fields = {"pid": 1, "ts": 1, "state": "running", "mark": 100 * 10**9, "events": 10, **more}
-    return Health(service=service, view=view, **fields)
+    return Report(service=service, view=view, **fields)
 
 
 def board(clock: Clock | None = None, *, fused: bool = False) -> Board:

@@ -9,9 +9,9 @@ import pytest
 from penstock_api.app import create_app
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
-from penstock_api.services import Board
 from penstock_client import AsyncClient, Client, calls, models
 from penstock_client.calls import Call, Part, Rows
+from penstock_runtime.board import Board
 from penstock_runtime.log import Log
 from penstock_runtime.store.pool import Pool
 from pydantic import BaseModel

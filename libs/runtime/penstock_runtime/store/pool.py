@@ -52,7 +52,7 @@ class PoolSettings(BaseModel):
     which would be a round trip of its own."""
 
 
-class _Reading(asyncpg.Connection):  # type: ignore[type-arg]  # generic in its stubs only
+class _Reading(asyncpg.Connection):
     def get_reset_query(self) -> str:
         return ""
 

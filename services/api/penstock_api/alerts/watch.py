@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from penstock_contracts.types import MarketStatus
+from penstock_runtime.board import Board
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log
 from penstock_runtime.log.dead_letters import DeadLetters
@@ -20,7 +21,6 @@ from penstock_api.alerts.rules import Seen, problems
 from penstock_api.alerts.standing import Alerts, Notice
 from penstock_api.alerts.targets import Target
 from penstock_api.feed import Feed
-from penstock_api.services import Board
 
 _log = structlog.get_logger(__name__)
 

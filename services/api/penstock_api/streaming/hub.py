@@ -20,8 +20,9 @@ from penstock_api.streaming.services import Services, amount
 from penstock_api.streaming.shared import Shared
 
 if TYPE_CHECKING:
+    from penstock_runtime.board import Board
+
     from penstock_api.feed import Feed
-    from penstock_api.services import Board
 
 _log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from penstock_api.services import Board
+from penstock_runtime.board import Board
 
 RATE_WINDOW_S = 4.0
 

@@ -1,10 +1,10 @@
 """The services, the streams, and what could not be read."""
 
+from penstock_runtime.board import STALE_S, Board, Report
 from penstock_runtime.log.dead_letters import DeadLetter
 from penstock_runtime.log.standing import Standing
 
 from penstock_api.replica import Replica
-from penstock_api.services import STALE_S, Board, Report
 from penstock_api.views.base import View, view_of
 
 

@@ -4,10 +4,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from penstock_contracts.types import TradingState
+from penstock_runtime.board import Board
 from pydantic import JsonValue
 
 from penstock_api.replica import Replica
-from penstock_api.services import Board
 from penstock_api.views.base import Amount, View
 
 

@@ -16,11 +16,27 @@ export async function get(path, query = {}) {
   return answer(await send(`/api/v1${path}${text ? `?${text}` : ""}`, {}));
 }
 
+const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
 // A command gets a key of its own, so that one that is sent twice is carried out once.
-export async function post(path, body, method = "POST") {
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+export async function post(path, body, method = "POST", key = newKey()) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   if (csrf) headers["X-CSRF-Token"] = csrf;
   return answer(await send(`/api/v1${path}`, { method, headers, body: JSON.stringify(body) }));
+}
+
+// Sends a command; sent again because no answer came, it keeps its key as long as it says the same.
+export function once() {
+  let said = null, key = null;
+  return (path, body, method = "POST") => {
+    const now = JSON.stringify([path, body, method]);
+    if (now !== said) [said, key] = [now, newKey()];
+    return post(path, body, method, key).catch((problem) => {
+      // It was answered: whoever asks again means a new one.
+      if (problem.status && problem.status < 500) said = null;
+      throw problem;
+    });
+  };
 }
 
 export async function signIn(token) {

@@ -1,7 +1,7 @@
 // Every limit as a bar, used of allowed; what was refused, with the rule and the value that broke it.
 
 import { card, classes, h, text } from "../dom.js";
-import { clock, count, duration, exact, fixed, money, percent, words } from "../format.js";
+import { amountOf, clock, exact, percent, words } from "../format.js";
 import { Table } from "../parts/table.js";
 import { get } from "../rest.js";
 
@@ -100,13 +100,10 @@ export function mount(root, { store }) {
 }
 
 // The limits with their use, the fullest first.
-const PLAIN = { leverage: (value) => `${fixed(value, 2)} x`, consecutive_losses: count, trades: count, orders_per_second: count, orders_per_minute: count, position_quantity: exact, duration: (value) => duration(value * 1000) };
-
 function shaped(risk, currency) {
   return risk.limits.map((each) => {
     const used = Number(each.value), allowed = Number(each.limit);
-    const shown = PLAIN[each.rule] ?? ((value) => money(value, currency));
     const of = each.scope === "account" ? "account" : each.scope.replace(" ", " · ");
-    return { id: `${each.rule} ${each.scope}`, name: words(each.rule), of, used, allowed, says: `${shown(used)} of ${shown(allowed)}` };
+    return { id: `${each.rule} ${each.scope}`, name: words(each.rule), of, used, allowed, says: `${amountOf(each.rule, used, currency)} of ${amountOf(each.rule, allowed, currency)}` };
   }).sort((a, b) => b.used / b.allowed - a.used / a.allowed || a.id.localeCompare(b.id));
 }

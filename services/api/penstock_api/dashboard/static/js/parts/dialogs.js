@@ -1,7 +1,7 @@
 // Dialogs: halt and resume, confirmation, sign-in, an order's story. The browser traps focus and closes on Escape.
 
 import { h, replace } from "../dom.js";
-import { Problem, post } from "../rest.js";
+import { Problem, once } from "../rest.js";
 
 export function dialog(title, body, { wide = false } = {}) {
   const close = h("button.plain", { type: "button", "aria-label": "Close" }, "Close");
@@ -28,6 +28,7 @@ export function ask({ title, says, path, body = {}, action, danger = false, reas
     outcome,
     h("div.actions", {}, cancel, go)));
   const shown = dialog(title, form);
+  const send = once();
   cancel.onclick = () => shown.close();
   form.onsubmit = async (event) => {
     event.preventDefault();
@@ -36,7 +37,7 @@ export function ask({ title, says, path, body = {}, action, danger = false, reas
     replace(outcome, h("div.outcome", {}, "Sent; waiting for the answer…"));
     try {
       const given = reason === "none" ? {} : { reason: why.value.trim() };
-      const found = await post(path, { ...body, ...given, ...extra?.values() }, method);
+      const found = await send(path, { ...body, ...given, ...extra?.values() }, method);
       const pending = found?.outcome === "pending";
       replace(outcome, h("div", { class: `outcome ${pending ? "" : "good"}` }, pending
         ? "In the log, but nothing was heard of it yet: watch the state above."
