@@ -100,14 +100,15 @@ def resolve(loaded: Loaded, session_id: str, now_ns: int) -> Resolved:
         "recorder": root.recorder.model_dump(mode="json"),
         "api": _api(loaded),
         "alerts": _alerts(root.alerts),
-        "log": _log(root.log),
+        "log": _log(root.log, len(instruments)),
     }
     return Resolved(document, session, config_hash(document), loaded.profile, ingest, tuple(feeds))
 
 
-def _log(limits: StreamLimits) -> dict[str, Any]:
-    """The streams' limits, which must leave room in the store. ConfigError if they do not."""
+def _log(limits: StreamLimits, instruments: int) -> dict[str, Any]:
+    """The streams' limits: room for what is on its way, and in the store. ConfigError if there is none."""
     try:
+        limits.hold(instruments)
         limits.fit(STORE_BYTES)
     except BadConfiguration as error:
         raise ConfigError(str(error)) from error

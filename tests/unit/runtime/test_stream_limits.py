@@ -18,6 +18,16 @@ def test_limits_that_fill_the_store_are_refused_and_named() -> None:
         limits.fit(STORE_BYTES)
 
 
+def test_a_log_too_small_for_what_is_on_its_way_is_refused_with_the_least_that_does() -> None:
+    StreamLimits(bytes_max=5 << 19).hold(1)
+    with pytest.raises(
+        BadConfiguration, match=r"^log\.bytes_max: 2621439 bytes .* 1 instrument it needs at least 2621440$"
+    ):
+        StreamLimits(bytes_max=(5 << 19) - 1).hold(1)
+    with pytest.raises(BadConfiguration, match=f"100 instruments it needs at least {52 << 20}"):
+        StreamLimits(bytes_max=5 << 19).hold(100)
+
+
 def test_every_stream_has_a_limit_of_bytes_and_the_total_counts_each() -> None:
     limits = StreamLimits()
     made = configurations(0, limits)

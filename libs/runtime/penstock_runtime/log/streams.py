@@ -34,6 +34,10 @@ STORE_SHARE_MAX = 0.8
 SNAPSHOTS_BYTES = 1 << 30
 _DAY_S = 86_400.0
 _MEBIBYTE = 1 << 20
+_LEAST_BYTES = 2 * _MEBIBYTE
+_LEAST_BYTES_INSTRUMENT = _MEBIBYTE // 2
+"""What may be on its way before anybody looks how full the log is, 128 intervals of some kilobytes and more
+with each instrument, is then less than half of the log."""
 
 
 class StreamLimits(BaseModel):
@@ -41,7 +45,11 @@ class StreamLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bytes_max: int = Field(default=6144 * _MEBIBYTE, ge=_MEBIBYTE, description="Of the log, bytes.")
+    bytes_max: int = Field(
+        default=6144 * _MEBIBYTE,
+        ge=_MEBIBYTE,
+        description="Of the log, bytes; at least 2 MiB, and half a MiB for each instrument.",
+    )
     age_max_s: float = Field(
         default=14 * _DAY_S,
         ge=1.0,
@@ -77,6 +85,18 @@ class StreamLimits(BaseModel):
             + self.dead_letters_bytes_max
             + SNAPSHOTS_BYTES
         )
+
+    def hold(self, instruments: int) -> None:
+        """Make sure that the log holds what is on its way in a session of so many instruments.
+
+        BadConfiguration if it does not: who falls behind a moment would find what must be read next gone.
+        """
+        least = _LEAST_BYTES + instruments * _LEAST_BYTES_INSTRUMENT
+        if self.bytes_max < least:
+            raise BadConfiguration(
+                f"log.bytes_max: {self.bytes_max} bytes do not hold what is on its way between the services; "
+                f"with {instruments} instrument{'' if instruments == 1 else 's'} it needs at least {least}"
+            )
 
     def fit(self, store_bytes: int) -> None:
         """Make sure that the streams leave room in a store of this size. BadConfiguration if they do not."""
