@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from penstock_contracts.base import Message
-from penstock_contracts.batch import part_of
+from penstock_contracts.batch import between, part_of
 from penstock_contracts.features import FeatureBars, FeatureRows
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import BarBatch, BookBatch, Gap, InstrumentDefined, QuoteBatch, TradeBatch
@@ -84,7 +84,7 @@ class BatchFeed:
             stop = len(times) if until is None else int(np.searchsorted(times, until, side="right"))
             if stop > first:
                 self._row = stop
-                yield _piece(message, first, stop)
+                yield between(message, first, stop)
             if stop < len(times):
                 return
             self._at, self._row = self._at + 1, 0
@@ -214,49 +214,82 @@ def within(messages: Iterable[Message], start: int, end: int) -> Iterator[Messag
             yield message
 
 
+class Places:
+    """Marks that never go back, and where the intervals up to one of them end."""
+
+    __slots__ = ("_marks", "_view", "rows")
+
+    def __init__(self, marks: Ints) -> None:
+        self._marks = marks
+        self._view = memoryview(marks)  # type: ignore[arg-type]  # an array has a buffer
+        self.rows = len(marks)
+
+    def __getitem__(self, row: int) -> int:
+        mark: int = self._view[row]
+        return mark
+
+    def until(self, mark: int, start: int) -> int:
+        """The first row from `start` on that is beyond `mark`."""
+        rows, view = self.rows, self._view
+        if start >= rows or view[start] > mark:
+            return start
+        # Most often one row, or none: the search is for stretches.
+        if start + 1 == rows or view[start + 1] > mark:
+            return start + 1
+        return int(self._marks.searchsorted(mark, "right"))
+
+
 class Tape:
     """The messages of one instrument in a chunk, and how far execution has come."""
 
-    __slots__ = ("_at", "_marks", "_messages", "_row")
+    __slots__ = ("_at", "_last", "_marks", "_messages", "_place", "_places", "_row")
 
     def __init__(self, messages: Sequence[Message], grid: int) -> None:
-        self._messages = list(messages)
-        self._marks = [marks_of(message, grid) for message in messages]
+        marks = [(message, marks_of(message, grid)) for message in messages]
+        self._messages = [message for message, found in marks if len(found)]
+        self._marks = [found for _, found in marks if len(found)]
+        self._places = [Places(found) for found in self._marks]
         self._at = self._row = 0
+        self._last = len(self._messages)
+        self._place = self._places[0] if self._places else None
 
-    def before(self, mark: int) -> Iterator[tuple[Message, Ints]]:
-        """What was not taken yet of the intervals before `mark`, with the mark of each row. Takes nothing."""
-        row = self._row
-        for at in range(self._at, len(self._messages)):
-            marks = self._marks[at]
-            stop = int(marks.searchsorted(mark))
+    def before(self, mark: int) -> Iterator[tuple[Message, int, int, Places]]:
+        """Rows not taken yet of the intervals before `mark`: message, begin, end, marks. Takes nothing."""
+        row, before = self._row, mark - 1
+        for at in range(self._at, self._last):
+            place = self._places[at]
+            stop = place.until(before, row)
             if stop > row:
-                yield _piece(self._messages[at], row, stop), marks[row:stop]
-            if stop < len(marks):
+                yield self._messages[at], row, stop, place
+            if stop < place.rows:
                 return
             row = 0
 
-    def take(self, mark: int) -> Iterator[Message]:
-        """What was not taken yet of the intervals up to `mark`."""
-        while self._at < len(self._messages):
-            marks = self._marks[self._at]
-            stop = int(marks.searchsorted(mark, "right"))
+    def take(self, mark: int) -> Sequence[tuple[Message, int, int]]:
+        """Rows not taken yet of the intervals up to `mark`: message, begin, end."""
+        place = self._place
+        if place is None:
+            return ()
+        stop = place.until(mark, self._row)
+        if stop == self._row:
+            return ()
+        found = []
+        while True:
             row, self._row = self._row, stop
             if stop > row:
-                yield _piece(self._messages[self._at], row, stop)
-            if stop < len(marks):
-                return
+                found.append((self._messages[self._at], row, stop))
+            if stop < place.rows:
+                return found
             self._at += 1
             self._row = 0
+            self._place = place = self._places[self._at] if self._at < self._last else None
+            if place is None:
+                return found
+            stop = place.until(mark, 0)
 
     def next_mark(self) -> int | None:
         """The mark of the next row that was not taken yet; None when all were."""
-        while self._at < len(self._messages):
-            if self._row < len(self._marks[self._at]):
-                return int(self._marks[self._at][self._row])
-            self._at += 1
-            self._row = 0
-        return None
+        return None if self._place is None else self._place[self._row]
 
     @property
     def bars(self) -> Ints:
@@ -275,10 +308,3 @@ def marks_of(message: Message, grid: int) -> Ints:
         times: Ints = message.ts_init
         return -(-times // grid) * grid
     return np.array([grid_at_or_after(_last_time(message), grid)], dtype=np.int64)
-
-
-def _piece(message: Message, first: int, last: int) -> Message:
-    if isinstance(message, BATCHES):
-        batch = message
-        return batch if last - first == len(batch.ts_init) else part_of(batch, first, last)
-    return message

@@ -13,17 +13,17 @@ from typing import Protocol
 
 import numpy as np
 from penstock_contracts.base import Message
-from penstock_contracts.batch import part_of
+from penstock_contracts.batch import between
 from penstock_contracts.control import Command
 from penstock_contracts.features import Prices
-from penstock_contracts.market import BarBatch, InstrumentStatus, Mark
-from penstock_contracts.orders import OrderApproved, PnlSampled, PositionChanged
-from penstock_contracts.types import NEVER, MarketStatus
+from penstock_contracts.market import BarBatch, Mark
+from penstock_contracts.orders import OrderApproved, PnlSampled, PositionChanged, TradingStateChanged
+from penstock_contracts.types import NEVER
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.grid import grid_after, grid_at_or_after
 from penstock_kernel.stage import Outputs, Skippable, Stage
 
-from penstock_research.chunks import Chunk, FeatureMessage, Tape
+from penstock_research.chunks import Chunk, FeatureMessage, Places, Tape
 from penstock_research.merged import Merged
 
 _Brought = tuple[list[Message], list[Message], list[Message]]
@@ -35,7 +35,6 @@ ENDED_MARKS_MAX = 2000
 _MAY_END = (Fill, OrderChanged)
 _TOLD_ONLY = frozenset({OrderSubmitted, OrderAccepted, PositionChanged, PnlSampled})
 """Who takes these answers at once or not at all: what is left of the next interval may pass with others."""
-_HALTED = MarketStatus.HALTED
 
 
 class RowStage(Stage, Protocol):
@@ -43,6 +42,14 @@ class RowStage(Stage, Protocol):
 
     def process_until_output(self, message: FeatureMessage, begin: int, end: int) -> tuple[int, Outputs]:
         """Process rows [begin, end) up to the first that brings an output; returns rows taken and outputs."""
+        ...
+
+
+class Venue(Skippable, Protocol):
+    """An execution stage that knows where an order works."""
+
+    def works_in(self, instrument: str) -> bool:
+        """Whether an order works, or is on its way to the venue, in an instrument."""
         ...
 
 
@@ -54,16 +61,15 @@ class _Pieces:
         self.tapes = {key: Tape(line, grid) for key, line in chunk.lines.items()}
         self.rows = Merged(made, self.tapes, parts, grid)
         self.prices = next((each for each in made if isinstance(each, Prices)), None)
-        self.price_marks = self.prices.ts if self.prices is not None else np.zeros(0, dtype=np.int64)
+        marks = self.prices.ts if self.prices is not None else np.zeros(0, dtype=np.int64)
+        self.price_marks = Places(np.ascontiguousarray(marks))
         self.price = 0
 
-    def take_prices(self, before: int) -> Prices | None:
-        """The prices of all marks before `before` that were not taken yet."""
-        stop = int(self.price_marks.searchsorted(before))
-        first, self.price = self.price, max(stop, self.price)
-        if self.prices is None or stop <= first:
-            return None
-        return part_of(self.prices, first, stop)
+    def take_prices(self, before: int) -> tuple[Prices, int, int] | None:
+        """The prices of all marks before `before` that were not taken yet: message, begin, end."""
+        first = self.price
+        stop = self.price = self.price_marks.until(before - 1, first)
+        return None if self.prices is None or stop == first else (self.prices, first, stop)
 
 
 class HistoryRun:
@@ -74,7 +80,7 @@ class HistoryRun:
         features: Stage,
         strategy: RowStage,
         risk: Skippable,
-        execution: Skippable,
+        execution: Venue,
         grid: int,
         sink: Sink,
         *,
@@ -102,6 +108,8 @@ class HistoryRun:
         self._features_ahead = False
         """Features has gone beyond the interval in which the data was said to be over."""
         self._ended = False
+        self._may_stop = False
+        """The trading state has changed: a stop may have been the reason."""
         self.commands: list[Command] = []
         """Commands for the next mark."""
         self.span_max = NEVER
@@ -151,7 +159,7 @@ class HistoryRun:
         for tape in pieces.tapes.values():
             self._show(tape, self.mark)
         rest = pieces.take_prices(self.mark + 1)
-        self._untaken = [] if rest is None else [rest]
+        self._untaken = [] if rest is None else [between(*rest)]
         self._features_ahead = self.mark < chunk.end
         self._alone = True
 
@@ -166,7 +174,7 @@ class HistoryRun:
                 following = min((mark for tape in tapes if (mark := tape.next_mark())), default=chunk.end)
                 following = min(following, max(grid_at_or_after(due, self._grid), target), chunk.end)
                 target = max(target, following - self._grid)
-            messages = [part for tape in tapes for part in tape.take(target)]
+            messages = [between(*part) for tape in tapes for part in tape.take(target)]
             self._whole(messages, Mark(ts=target, start=self.mark, commands=self._take_commands()))
             yield self.mark
 
@@ -179,40 +187,47 @@ class HistoryRun:
                 self._interval(pieces, mark + grid, others)
                 return
             self._ord, self._ven = [], []
-        due = min(stage.status().next_due for stage in (self._strategy, self._risk, self._execution))
-        alone = pieces.end if due == NEVER else min(pieces.end, max(grid_at_or_after(due, grid), mark + grid))
-        alone = min(alone, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
+        last = min(pieces.end, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
+        alone = last + grid
+        due = min(
+            self._strategy.status().next_due,
+            self._risk.status().next_due,
+            self._execution.status().next_due,
+        )
+        if due < alone:
+            alone = min(alone, max(grid_at_or_after(due, grid), mark + grid))
         prices, first = pieces.prices, pieces.price
-        stop = int(pieces.price_marks.searchsorted(alone))
+        stop = pieces.price_marks.until(alone - 1, first)
         if prices is not None and stop > first:
-            quiet = self._risk.quiet_rows(part_of(prices, first, stop))
+            quiet = self._risk.quiet_rows(prices, first, stop)
             if quiet < stop - first:
-                alone = int(prices.ts[first + quiet]) + grid
+                alone = pieces.price_marks[first + quiet] + grid
         for key in self._working:
             alone = self._ask_execution(pieces.tapes[key], alone)
         signals: list[Message] = []
-        alone = self._ask_strategy(pieces.rows, alone, signals)
+        alone = self._ask_strategy(pieces.rows, alone, last, signals)
         self._pass(pieces, alone - grid)
-        self._interval(pieces, alone, signals=signals)
+        if alone <= last:
+            self._interval(pieces, alone, signals=signals)
 
     def _ask_execution(self, tape: Tape, alone: int) -> int:
         """The first interval up to `alone` in which a row could do something to an order."""
-        for part, marks in tape.before(alone):
-            quiet = self._execution.quiet_rows(part)
-            if quiet < len(marks):
-                return int(marks[quiet])
+        for message, begin, end, places in tape.before(alone):
+            quiet = self._execution.quiet_rows(message, begin, end)
+            if quiet < end - begin:
+                return places[begin + quiet]
         return alone
 
-    def _ask_strategy(self, rows: Merged, alone: int, signals: list[Message]) -> int:
-        """Have the strategies take their rows up to `alone`; returns the interval in which one spoke."""
-        stop = rows.until(alone)
+    def _ask_strategy(self, rows: Merged, alone: int, last: int, signals: list[Message]) -> int:
+        """Have the strategies take their rows up to both marks; returns the interval in which one spoke."""
+        stop = rows.until(min(alone, last))
         while rows.at < stop:
             message, begin, end = rows.piece(stop)
             taken, outputs = self._strategy.process_until_output(message, begin, end)
             rows.at += taken
             if outputs:
                 signals += outputs
-                return int(rows.marks[rows.at - 1])
+                return rows.mark_of(rows.at - 1)
         return alone
 
     def _pass(self, pieces: _Pieces, mark: int) -> None:
@@ -221,10 +236,10 @@ class HistoryRun:
             return
         prices = pieces.take_prices(mark)
         if prices is not None:
-            self._risk.process(prices)
+            _silent(self._risk.process_rows(*prices))
         for key in self._working:
             for part in pieces.tapes[key].take(mark):
-                _silent(self._execution.process(part))
+                _silent(self._execution.process_rows(*part))
         end = Mark(ts=mark, start=self.mark)
         for stage in (self._strategy, self._risk, self._execution):
             _silent(stage.end_interval(end))
@@ -233,13 +248,10 @@ class HistoryRun:
 
     def _taken(self, pieces: _Pieces, mark: int) -> _Brought:
         """All stages take what comes before the interval that ends at `mark`; returns what that brings."""
-        prices = pieces.take_prices(mark)
-        if prices is not None:
-            self._untaken.append(prices)
         for key in self._unseen:
             self._show(pieces.tapes[key], self.mark)
         self._unseen = []
-        return self._others()
+        return self._others(pieces.take_prices(mark))
 
     def _interval(
         self, pieces: _Pieces, mark: int, others: _Brought | None = None, *, signals: Sequence[Message] = ()
@@ -257,13 +269,13 @@ class HistoryRun:
             sig += outputs
         for key in self._working:
             for part in pieces.tapes[key].take(mark):
-                ven += self._execution.process(part)
+                ven += self._execution.process_rows(*part)
         self._close(Mark(ts=mark, start=self.mark, commands=self._take_commands()), sig, ord_, ven)
 
     def _show(self, tape: Tape, mark: int) -> None:
         """Execution sees what it was not shown of an instrument in which nothing worked."""
         for part in tape.take(mark):
-            _silent(self._execution.process(part))
+            _silent(self._execution.process_rows(*part))
 
     # --- An interval -----------------------------------------------------------------------------------
 
@@ -291,17 +303,22 @@ class HistoryRun:
         self._sink("features", made)
         return made
 
-    def _others(self) -> _Brought:
+    def _others(self, prices: tuple[Prices, int, int] | None = None) -> _Brought:
         """Each stage takes the other families' messages of the interval before; returns what they bring."""
         sig: list[Message] = []
         ord_: list[Message] = []
         ven: list[Message] = []
-        for message in (*self._ven, *self._ord):
+        if self._untaken:
+            untaken, self._untaken = self._untaken, []
+            for message in untaken:
+                ord_ += self._risk.process(message)
+        if prices is not None:
+            ord_ += self._risk.process_rows(*prices)
+        for message in self._ven:
             sig += self._strategy.process(message)
-        untaken, self._untaken = self._untaken, []
-        for message in (*untaken, *self._ven):
             ord_ += self._risk.process(message)
         for message in self._ord:
+            sig += self._strategy.process(message)
             ven += self._execution.process(message)
         return sig, ord_, ven
 
@@ -312,14 +329,26 @@ class HistoryRun:
         ord_ += self._risk.end_interval(end)
         ven += self._execution.end_interval(end)
         self._ord, self._ven = ord_, ven
-        self._alone = bool(sig) or not _TOLD_ONLY.issuperset(map(type, (*ord_, *ven)))
+        self._alone = bool(sig)
         self.mark = end.ts
-        self._follow_orders()
         self.presented += 1
-        for producer, made in (("strategy", sig), ("risk", ord_), ("execution", ven)):
-            if made:
-                self._sink(producer, made)
+        if sig:
+            self._sink("strategy", sig)
+        if ord_ or ven:
+            self._told(ord_, ven)
+
+    def _told(self, ord_: list[Message], ven: list[Message]) -> None:
+        """What risk and execution put out in an interval: it may leave the next one alone, or end the run."""
         if ord_:
+            self._sink("risk", ord_)
+        if ven:
+            self._sink("execution", ven)
+        kinds = {type(message) for message in (*ord_, *ven)}
+        if not kinds <= _TOLD_ONLY:
+            self._alone = True
+            self._follow_orders()
+            self._may_stop = self._may_stop or TradingStateChanged in kinds
+        if ord_ and self._may_stop:
             status = self._risk.status()
             self._ended = self._ended or bool(status.stop and status.flat)
 
@@ -327,10 +356,7 @@ class HistoryRun:
         """Keep in mind in which instruments an order may work."""
         approved = {each.instrument: None for each in self._ord if type(each) is OrderApproved}
         for key in {message.instrument: None for message in self._ven if type(message) in _MAY_END}:
-            # A change of status leaves execution quiet only where it has no order.
-            ts = self.mark
-            probe = InstrumentStatus(instrument=key, ts_event=ts, ts_init=ts, status=_HALTED)
-            if key in self._working and key not in approved and self._execution.quiet_rows(probe):
+            if key in self._working and key not in approved and not self._execution.works_in(key):
                 del self._working[key]
         for key in approved:
             if key not in self._working:

@@ -12,7 +12,7 @@ from penstock_contracts.base import Message
 from penstock_contracts.features import FeatureBars, FeatureRows
 from penstock_contracts.types import NEVER
 
-from penstock_research.chunks import FeatureMessage, Ints, Tape
+from penstock_research.chunks import FeatureMessage, Ints, Places, Tape
 
 
 class Merged:
@@ -34,6 +34,7 @@ class Merged:
         self._stop: list[int] = []
         """Of each row, where the stretch of its message ends in this order."""
         self._arrange(tapes)
+        self._places = Places(self.marks)
 
     def _arrange(self, tapes: Mapping[str, Tape]) -> None:
         if not self._messages:
@@ -77,8 +78,12 @@ class Merged:
         return np.where(late, given_up, np.where(missing, later, marks)), late
 
     def until(self, mark: int) -> int:
-        """Where the rows of the intervals up to `mark` end in this order."""
-        return int(self.marks.searchsorted(mark, "right"))
+        """Where the rows of the intervals up to `mark` end in this order, from the next row on."""
+        return self._places.until(mark, self.at)
+
+    def mark_of(self, row: int) -> int:
+        """The mark of a row in this order."""
+        return self._places[row]
 
     def piece(self, stop: int) -> tuple[FeatureMessage, int, int]:
         """The next rows of one message, [begin, end), none of them at or beyond place `stop`."""

@@ -31,3 +31,11 @@ def part_of(message: T, begin: int, end: int) -> T:
     values = [*plain(message), *[column[rows] for column in columns(message)]]
     part: T = kind(**dict(zip(names, values, strict=True)))
     return part
+
+
+def between(message: T, begin: int, end: int) -> T:
+    """Rows [begin, end) of a message: itself where that is all of it, or it has no rows."""
+    columns = first_type_of(type(message)).columns
+    if not columns or (begin == 0 and end == len(getattr(message, columns[0][0]))):
+        return message
+    return part_of(message, begin, end)

@@ -1,8 +1,7 @@
 """What a stage is: a deterministic function of the messages that it is given, in their order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from penstock_contracts.base import Family, Message
 from penstock_contracts.control import Command
@@ -25,8 +24,7 @@ class IntervalEnd(Protocol):
     def commands(self) -> tuple[Command, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class StageStatus:
+class StageStatus(NamedTuple):
     """What a stage says of itself in its `done`."""
 
     next_due: int = NEVER
@@ -71,13 +69,20 @@ class Stage(Protocol):
 
 
 class Skippable(Stage, Protocol):
-    """A stage that can tell, without changing, how far it would stay quiet."""
+    """A stage that can tell, without changing, how far it would stay quiet.
 
-    def quiet_rows(self, message: Message) -> int:
-        """How many leading rows of this batch it could process without putting anything out, without
+    Both methods are about the rows [begin, end) of a batch, of which no part need be made.
+    """
+
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
+        """How many leading ones of these rows it could process without putting anything out, without
         coming due earlier, and with its state after a run of intervals the same as after each of them.
         A lower bound will do; 0 is always right.
         """
+        ...
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of a message of these rows alone."""
         ...
 
 

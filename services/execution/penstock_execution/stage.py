@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from penstock_contracts.base import Message
+from penstock_contracts.batch import between
 from penstock_contracts.codec import rows_of
 from penstock_contracts.market import (
     BarBatch,
@@ -111,11 +112,11 @@ class ExecutionStage:
         state = self._state
         return StageStatus(next_due=self._venue.next_due(state.mark)) if state.orders else _IDLE
 
-    def quiet_rows(self, message: Message) -> int:
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """See `Skippable`."""
         match message:
             case TradeBatch() | BarBatch() | QuoteBatch() | BookBatch():
-                return self._venue.quiet_rows(message)
+                return self._venue.quiet_rows(message, begin, end)
             case InstrumentStatus(instrument=key):
                 return 0 if self._venue.has_orders(key) else 1
             case InstrumentDefined(instrument=instrument):
@@ -123,7 +124,18 @@ class ExecutionStage:
             case Gap() | OrderApproved() | CancelRequested():
                 return 0
             case _:
-                return rows_of(message)
+                return (rows_of(message) if end is None else end) - begin
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of these rows."""
+        if type(message) is BarBatch:
+            self._venue.match(message, begin, end)
+            return NOTHING
+        return self.process(between(message, begin, end))
+
+    def works_in(self, instrument: str) -> bool:
+        """Whether an order works, or is on its way to the venue, in an instrument."""
+        return self._venue.has_orders(instrument)
 
     def describe(self) -> dict[str, Any]:
         """Counts of the session, and the orders that work."""

@@ -6,7 +6,9 @@ rate other than 1 makes of an amount is rounded to the ledger's decimals first.
 """
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
+from penstock_contracts.features import Prices
 from penstock_contracts.market import Rate
 from penstock_contracts.orders import PnlSampled
 from penstock_contracts.types import NEVER
@@ -20,6 +22,9 @@ from penstock_risk.config import RiskConfig
 from penstock_risk.days import NO_BOUNDARY, Days
 from penstock_risk.exposure import measure
 from penstock_risk.state import Book, MarkPrice, RiskState
+
+if TYPE_CHECKING:
+    from penstock_risk.reach import Reach
 
 
 class Holding:
@@ -57,9 +62,25 @@ class Holding:
 class Account:
     """The arithmetic over a `RiskState`. Everything of its own is derived; `rebuild` makes it anew."""
 
-    __slots__ = ("_currency", "_instruments", "base", "capital", "config", "daily_loss_max", "day_length",
-                 "days", "fees", "floor", "foreign", "holdings", "pnl_realized", "state",
-                 "unrealized")  # fmt: skip
+    __slots__ = (
+        "_currency",
+        "_instruments",
+        "base",
+        "calm",
+        "capital",
+        "config",
+        "daily_loss_max",
+        "day_length",
+        "days",
+        "fees",
+        "floor",
+        "foreign",
+        "holdings",
+        "pnl_realized",
+        "reach",
+        "state",
+        "unrealized",
+    )
 
     def __init__(self, config: RiskConfig, session: SessionConfig, state: RiskState) -> None:
         self._currency = session.currency
@@ -68,6 +89,10 @@ class Account:
         self.days = Days(session)
         self.day_length = self.days.length
         self.state = state
+        self.calm: tuple[Prices, int] | None = None
+        """Prices, and up to which row nothing reaches a stop as long as nothing but prices changes."""
+        self.reach: tuple[Prices, Reach] | None = None
+        """Prices, and their extremes."""
         self.configure(config)
 
     def configure(self, config: RiskConfig) -> None:
@@ -78,6 +103,7 @@ class Account:
 
     def rebuild(self) -> None:
         """Derive everything from the books, marks and rates: after a fill, a rate or a restore."""
+        self.calm = None
         self.holdings: dict[str, Holding] = {}
         realized = fees = ZERO
         foreign: dict[str, Decimal] = {}
@@ -234,6 +260,7 @@ class Account:
     def begin_day(self, day: int) -> None:
         """The daily loss starts again from equity as it was last; what counts by the day, from zero."""
         account = self.state.account
+        self.calm = None
         account.day = day
         account.day_equity = account.equity
         if self.config.on_trades == "day":
@@ -248,6 +275,19 @@ class Account:
         day_floor = account.day_equity - self.daily_loss_max
         peak_floor = account.stop_peak - account.stop_peak * self.config.drawdown_fraction_max
         self.floor = max(day_floor, peak_floor)
+
+    def out_of_reach(self, falls: Decimal, rises: Decimal) -> bool:
+        """Whether no stop can be reached while holdings lose or gain at most so much.
+
+        Equity stays between `low` and `high`, so any peak lies between the present one and `high`, any floor
+        of the peak between those of the two, and a day that begins starts at `high` or below.
+        """
+        state = self.state.account
+        now = self.base + self.unrealized
+        low, high = min(now + falls, state.equity), max(now + rises, state.equity)
+        peak = max(state.stop_peak, high)
+        peak_floor = peak - peak * self.config.drawdown_fraction_max
+        return low > max(self.floor, high - self.daily_loss_max, peak_floor)
 
     def sample(self, ts: int) -> PnlSampled:
         """The account as it stands."""

@@ -3,7 +3,7 @@
 A session without shadow strategies and guardrails runs `RiskStage` alone; `risk_stage` decides.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock_contracts.base import Message
@@ -114,12 +114,16 @@ class GuardedRisk:
         """As risk; also due in the interval after a virtual order."""
         status = self.risk.status()
         if any(book.pending is not None for book in self._state.shadow.books):
-            return replace(status, next_due=min(status.next_due, self._state.mark + 1, NEVER))
+            return status._replace(next_due=min(status.next_due, self._state.mark + 1, NEVER))
         return status
 
-    def quiet_rows(self, message: Message) -> int:
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """As risk: prices bring no virtual fill."""
-        return self.risk.quiet_rows(message)
+        return self.risk.quiet_rows(message, begin, end)
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of these rows."""
+        return self.risk.process_rows(message, begin, end)
 
     def describe(self) -> dict[str, Any]:
         """As risk, and the virtual ledgers, each position's money in its settlement currency."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from penstock_contracts.batch import part_of
 from penstock_contracts.features import Prices
 from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO, from_scaled
@@ -55,6 +56,14 @@ def take_prices(account: Account, prices: Prices, on_breach: OnBreach) -> None:
     _take_last(account, prices, first)
 
 
+def take_range(account: Account, prices: Prices, begin: int, end: int, on_breach: OnBreach) -> None:
+    """As `take_prices` of the rows [begin, end) alone."""
+    if end - begin < _STRETCH_ROWS:
+        _take_rows(account, prices, begin, end, on_breach)
+    else:
+        take_prices(account, part_of(prices, begin, end), on_breach)
+
+
 def quiet_rows(account: Account, prices: Prices) -> int:
     """How many leading rows reach no stop. Changes nothing."""
     if _far_from_stops(account, prices):
@@ -73,13 +82,7 @@ def quiet_rows(account: Account, prices: Prices) -> int:
 
 
 def _far_from_stops(account: Account, prices: Prices) -> bool:
-    """Whether no row can reach a stop, by the extremes alone. What this leaves open the rows themselves tell.
-
-    Equity stays between `low` and `high`, so any peak lies between the present one and `high`, any floor of
-    the peak between those of the two, and a day that begins starts at `high` or below.
-    """
-    state = account.state.account
-    now = account.base + account.unrealized
+    """Whether no row can reach a stop, by the extremes alone; what this leaves open the rows tell."""
     falls = rises = ZERO
     for number, name in enumerate(prices.instruments):
         holding = account.holdings.get(name)
@@ -87,15 +90,12 @@ def _far_from_stops(account: Account, prices: Prices) -> bool:
             worst, best = _extremes(holding, prices, number)
             falls += min(worst - holding.value, ZERO)
             rises += max(best - holding.value, ZERO)
-    low, high = min(now + falls, state.equity), max(now + rises, state.equity)
-    peak = max(state.stop_peak, high)
-    peak_floor = peak - peak * account.config.drawdown_fraction_max
-    return low > max(account.floor, high - account.daily_loss_max, peak_floor)
+    return account.out_of_reach(falls, rises)
 
 
 def _extremes(holding: Holding, prices: Prices, which: int) -> tuple[Decimal, Decimal]:
     """The least and the most that a holding may be worth in a batch."""
-    bids, asks = _sides(prices, which)
+    bids, asks = sides(prices, which)
     if not len(bids):
         return holding.value, holding.value
     scale = prices.scales[which]
@@ -106,7 +106,7 @@ def _extremes(holding: Holding, prices: Prices, which: int) -> tuple[Decimal, De
     return holding.worth(bid_min, ask_max), holding.worth(bid_max, ask_min)
 
 
-def _sides(prices: Prices, which: int) -> tuple[Column, Column]:
+def sides(prices: Prices, which: int) -> tuple[Column, Column]:
     """Bids and asks of one instrument's rows, the last price where there are none."""
     last, bid, ask = prices.last, prices.bid, prices.ask
     if len(prices.instruments) > 1:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock_contracts.base import Family, Message
+from penstock_contracts.batch import between
 from penstock_contracts.features import Prices
 from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
 from penstock_contracts.signals import Signal
@@ -24,8 +25,9 @@ from penstock_risk.decide import decide, gate
 from penstock_risk.desk import Desk, no_position
 from penstock_risk.fills import take_fill
 from penstock_risk.limits import Refusal
-from penstock_risk.marking import quiet_rows, take_prices
+from penstock_risk.marking import take_prices, take_range
 from penstock_risk.modify import modify
+from penstock_risk.reach import quiet_between
 from penstock_risk.state import AccountState, Book, RiskState
 from penstock_risk.stops import armed, reached, release
 from penstock_risk.trading import Event
@@ -262,11 +264,20 @@ class RiskStage:
             for book in self._state.books
         )
 
-    def quiet_rows(self, message: Message) -> int:
+    def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """How many leading rows of prices reach no stop; of other messages none."""
         if type(message) is not Prices:
             return 0
-        return quiet_rows(self._account, message) if armed(self._state) else len(message.ts)
+        end = len(message.ts) if end is None else end
+        return quiet_between(self._account, message, begin, end) if armed(self._state) else end - begin
+
+    def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
+        """As `process` of these rows."""
+        if type(message) is not Prices:
+            return self.process(between(message, begin, end))
+        outputs: list[Message] = []
+        take_range(self._account, message, begin, end, lambda ts: outputs.extend(self._stop(ts)))
+        return outputs
 
     # --- State ---
 

@@ -50,13 +50,13 @@ class BarMatcher:
             not market.bar_interval or batch.interval <= market.bar_interval
         )
 
-    def first_row(self, batch: BarBatch, orders: list[VenueOrder], start: int) -> int:
+    def first_row(self, batch: BarBatch, orders: list[VenueOrder], rows: range) -> int:
         """See `Matcher`."""
-        return first_candidate(batch, batch.ts_event, batch.ts_init, orders, start, _reached, _trailed)
+        return first_candidate(batch, batch.ts_event, batch.ts_init, orders, rows, _reached, _trailed)
 
     def seeing(self, batch: BarBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those in effect before the bar's end and not cancelled before it was known."""
-        ts_end, ts_known = int(batch.ts_event[row]), int(batch.ts_init[row])
+        ts_end, ts_known = batch.ts_event.item(row), batch.ts_init.item(row)
         return [
             order
             for order in orders
@@ -67,7 +67,7 @@ class BarMatcher:
         """See `Matcher`; what is available is the configured share of the bar's volume."""
         prices = _prices(batch, row)
         claims = [claim for order in orders if (claim := self._claim(order, prices)) is not None]
-        volume = from_scaled(int(batch.volume[row]), batch.size_scale)
+        volume = from_scaled(batch.volume.item(row), batch.size_scale)
         available = (
             contracts_of(market.instrument, volume, prices.low, prices.high) * self.config.participation
         )
@@ -153,23 +153,23 @@ class BarMatcher:
 
     def fill_time(self, batch: BarBatch, row: int, order: VenueOrder) -> int:
         """The later of the bar's start and the order's effect, ns."""
-        return max(int(batch.ts_event[row]) - batch.interval, order.ts_effect)
+        return max(batch.ts_event.item(row) - batch.interval, order.ts_effect)
 
-    def remember(self, market: Market, batch: BarBatch) -> None:
+    def remember(self, market: Market, batch: BarBatch, end: int) -> None:
         """The last price, its time, and the bars' length."""
-        market.last = int(batch.close[-1])
+        market.last = batch.close.item(end - 1)
         market.last_scale = batch.price_scale
-        market.ts_last = int(batch.ts_init[-1])
+        market.ts_last = batch.ts_init.item(end - 1)
         market.bar_interval = batch.interval
 
 
 def _prices(batch: BarBatch, row: int) -> BarPrices:
     scale = batch.price_scale
     return BarPrices(
-        from_scaled(int(batch.open[row]), scale),
-        from_scaled(int(batch.high[row]), scale),
-        from_scaled(int(batch.low[row]), scale),
-        from_scaled(int(batch.close[row]), scale),
+        from_scaled(batch.open.item(row), scale),
+        from_scaled(batch.high.item(row), scale),
+        from_scaled(batch.low.item(row), scale),
+        from_scaled(batch.close.item(row), scale),
     )
 
 

@@ -72,8 +72,8 @@ class Matcher(Protocol[Batch_contra]):
         """Whether this batch fills orders in the market, which so far knows what it says there."""
         ...
 
-    def first_row(self, batch: Batch_contra, orders: list[VenueOrder], start: int, /) -> int:
-        """The first row from `start` on that may do something to an order; the number of rows if none."""
+    def first_row(self, batch: Batch_contra, orders: list[VenueOrder], rows: range, /) -> int:
+        """The first of some rows that may do something to an order; where they end if none."""
         ...
 
     def seeing(self, batch: Batch_contra, row: int, orders: list[VenueOrder], /) -> list[VenueOrder]:
@@ -104,8 +104,8 @@ class Matcher(Protocol[Batch_contra]):
         """Event time of a fill of the order by the row, ns."""
         ...
 
-    def remember(self, market: Market, batch: Batch_contra, /) -> None:
-        """Keep of the batch what later ones need."""
+    def remember(self, market: Market, batch: Batch_contra, end: int, /) -> None:
+        """Keep of the batch, of which the rows up to `end` have passed, what later ones need."""
         ...
 
 

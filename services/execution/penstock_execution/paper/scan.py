@@ -26,21 +26,23 @@ def first_candidate(
     effects: I64,
     cancels: I64,
     orders: list[VenueOrder],
-    start: int,
+    rows: range,
     reached: Reached[Batch],
     trailed: Trailed[Batch],
 ) -> int:
-    """The first row from `start` on that may do something to one of the orders; the number of rows if none.
+    """The first of the rows that may do something to one of the orders; where they end if none.
 
     An order sees the rows whose time in `effects` is after its effect and whose time in `cancels` is not
     after its cancel; both columns never decrease. The first of them always matters unless the order rests
     or waits for a trigger.
     """
-    best = len(effects)
+    start, best = rows.start, rows.stop
     for order in orders:
-        if order.held:
+        if order.held or start >= best:
             continue
-        low = max(start, int(effects.searchsorted(order.ts_effect, "right")))
+        low = start
+        if effects.item(start) <= order.ts_effect:
+            low = int(effects.searchsorted(order.ts_effect, "right"))
         high = best
         if order.ts_cancel != NEVER:
             high = min(best, int(cancels.searchsorted(order.ts_cancel, "right")))

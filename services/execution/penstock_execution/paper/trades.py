@@ -31,9 +31,9 @@ class TradeMatcher:
         """Where there are no quotes and no books."""
         return market.kind in (None, "bar", "trade")
 
-    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
+    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], rows: range) -> int:
         """See `Matcher`."""
-        return first_candidate(batch, batch.ts_init, batch.ts_init, orders, start, _reached, _trailed)
+        return first_candidate(batch, batch.ts_init, batch.ts_init, orders, rows, _reached, _trailed)
 
     def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those in effect before the trade and not cancelled before it."""
@@ -91,7 +91,7 @@ class TradeMatcher:
         """The trade's."""
         return int(batch.ts_init[row])
 
-    def remember(self, market: Market, batch: TradeBatch) -> None:
+    def remember(self, market: Market, batch: TradeBatch, _end: int, /) -> None:
         """The last price, its time, and the last sizes."""
         market.last = int(batch.price[-1])
         market.last_scale = batch.price_scale
@@ -135,9 +135,9 @@ class TradeAdvancer(TradeMatcher):
         """Where quotes or books fill."""
         return market.kind in ("quote", "book")
 
-    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], start: int) -> int:
+    def first_row(self, batch: TradeBatch, orders: list[VenueOrder], rows: range) -> int:
         """See `Matcher`."""
-        return TradeMatcher.first_row(self, batch, _resting(orders), start)
+        return TradeMatcher.first_row(self, batch, _resting(orders), rows)
 
     def seeing(self, batch: TradeBatch, row: int, orders: list[VenueOrder]) -> list[VenueOrder]:
         """Those that rest, and those that have yet to arrive."""
@@ -153,7 +153,7 @@ class TradeAdvancer(TradeMatcher):
     def follow(self, _batch: TradeBatch, _orders: list[VenueOrder], _begin: int, _end: int, /) -> None:
         """Stops follow what stands."""
 
-    def remember(self, _market: Market, _batch: TradeBatch, /) -> None:
+    def remember(self, _market: Market, _batch: TradeBatch, _end: int, /) -> None:
         """Nothing."""
 
 

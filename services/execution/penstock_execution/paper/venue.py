@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from penstock_contracts.batch import between
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import BarBatch, BookBatch, InstrumentStatus, QuoteBatch, TradeBatch
 from penstock_contracts.orders import OrderApproved
@@ -75,12 +76,17 @@ class PaperVenue:
         if market is not None:
             market.hours = Hours.said(message, market.hours)
 
-    def match(self, batch: MarketBatch) -> None:
-        """Let the batch pass its instrument's orders. UnsupportedSetting if it cannot support a setting."""
+    def match(self, batch: MarketBatch, begin: int = 0, end: int | None = None) -> None:
+        """Let rows of a batch pass its instrument's orders, by default all of them.
+
+        UnsupportedSetting if it cannot support a setting.
+        """
         market = self.state.markets.get(batch.instrument)
-        rows = len(batch.ts_init)
-        if market is None or not rows or market.expired:
+        end = len(batch.ts_init) if end is None else end
+        if market is None or begin >= end or market.expired:
             return
+        if type(batch) is not BarBatch:
+            batch, begin, end = between(batch, begin, end), 0, end - begin
         if isinstance(batch, QuoteBatch | BookBatch):
             if self._stands(market, batch):
                 self._continuous.match(market, batch)
@@ -91,8 +97,8 @@ class PaperVenue:
         if market.kind not in _STANDING:
             self._set_kind(market, matcher.kind)
         if market.orders and market.trading:
-            self._match_rows(matcher, market, batch, rows)
-        matcher.remember(market, batch)
+            self._match_rows(matcher, market, batch, begin, end)
+        matcher.remember(market, batch, end)
 
     def _stands(self, market: Market, batch: QuoteBatch | BookBatch) -> bool:
         """Whether quotes or books of this kind fill: books before quotes."""
@@ -122,18 +128,21 @@ class PaperVenue:
                 market.standing.taken_bids.clear()
                 market.standing.taken_asks.clear()
 
-    def quiet_rows(self, batch: MarketBatch) -> int:
-        """How many leading rows cannot do anything to an order; see `Skippable`."""
+    def quiet_rows(self, batch: MarketBatch, begin: int = 0, end: int | None = None) -> int:
+        """How many leading ones of some rows cannot do anything to an order; see `Skippable`."""
         market = self.state.markets.get(batch.instrument)
-        if market is None or not market.orders or not market.trading:
-            return len(batch.ts_init)
+        end = len(batch.ts_init) if end is None else end
+        if market is None or not market.orders or not market.trading or begin >= end:
+            return end - begin
+        if type(batch) is not BarBatch:
+            batch, begin, end = between(batch, begin, end), 0, end - begin
         if isinstance(batch, QuoteBatch | BookBatch):
             quiet = calm.quiet_rows(market, batch) if isinstance(batch, BookBatch) else None
             return self._quiet_by_trial(market, batch) if quiet is None else quiet
         matcher = self._matcher(market, batch)
         if not matcher.counts(market, batch):
-            return len(batch.ts_init)
-        return matcher.first_row(batch, market.orders, 0)
+            return end - begin
+        return matcher.first_row(batch, market.orders, range(begin, end)) - begin
 
     def _quiet_by_trial(self, market: Market, batch: QuoteBatch | BookBatch) -> int:
         """Let the batch pass a copy of the market until something is answered."""
@@ -260,14 +269,14 @@ class PaperVenue:
 
     # --- Rows ----------------------------------------------------------------------------------------
 
-    def _match_rows(self, matcher: Matcher[Any], market: Market, batch: Any, rows: int) -> None:
-        done, row = 0, matcher.first_row(batch, market.orders, 0)
-        while row < rows:
+    def _match_rows(self, matcher: Matcher[Any], market: Market, batch: Any, begin: int, end: int) -> None:
+        done, row = begin, matcher.first_row(batch, market.orders, range(begin, end))
+        while row < end:
             matcher.follow(batch, market.orders, done, row)
             self._match_row(matcher, market, batch, row)
             done = row + 1
-            row = matcher.first_row(batch, market.orders, done) if market.orders else rows
-        matcher.follow(batch, market.orders, done, rows)
+            row = matcher.first_row(batch, market.orders, range(done, end)) if market.orders else end
+        matcher.follow(batch, market.orders, done, end)
 
     def _match_row(self, matcher: Matcher[Any], market: Market, batch: Any, row: int) -> None:
         seeing = matcher.seeing(batch, row, market.orders)
