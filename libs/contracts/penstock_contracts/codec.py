@@ -4,8 +4,10 @@ Plain messages are JSON. Columnar messages are described in `penstock_contracts.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, get_type_hints
 
 import numpy as np
@@ -16,6 +18,7 @@ from pydantic_core import to_json
 
 from penstock_contracts.base import Family, Message, MessageType, first_type_of
 from penstock_contracts.catalog import message_type
+from penstock_contracts.closing import BY_HAND
 from penstock_contracts.errors import UnknownVersion, UnreadableMessage
 
 MESSAGE_BYTES_MAX = 256 * 1024
@@ -60,7 +63,11 @@ def encode(message: Message) -> bytes:
     Raises ValueError when it cannot be written: a field of another type than declared, columns of
     different lengths or another dtype, more than DECODE_BYTES_MAX.
     """
-    entry = first_type_of(type(message))
+    cls = type(message)
+    by_hand = BY_HAND.get(cls)
+    if by_hand is not None and (plain := by_hand(message)) is not None:
+        return plain
+    entry = first_type_of(cls)
     if entry.columns:
         data = _encode_columns(message, entry)
     else:
@@ -100,28 +107,53 @@ def same(left: Message, right: Message) -> bool:
 
 
 def _encode_columns(message: Message, entry: MessageType) -> bytes:
-    rows = len(getattr(message, entry.columns[0][0]))
+    plan = _column_plan(entry)
+    arrays, plain = _parts_of(entry)
+    columns = arrays(message)
+    rows = len(columns[0])
     flat = (rows,)
-    widths = {}
-    parts: list[bytes] = []
-    for name, dtype, names in _column_plan(entry):
-        array = getattr(message, name)
+    widths: tuple[tuple[str, int], ...] = ()
+    parts: list[bytes] = [b""]
+    for (name, dtype, names), array in zip(plan, columns, strict=True):
         shape = (rows, len(getattr(message, names))) if names else flat
         if array.shape != shape:
             raise ValueError(f"{entry.name}: column {name} has the shape {array.shape}, not {shape}")
         found = array.dtype
         if dtype is None and found.kind == "S":
-            widths[name] = found.itemsize
+            widths += ((name, found.itemsize),)
         elif found is not dtype and found != dtype:
             raise ValueError(f"{entry.name}: column {name} is {found}, not {dtype.str if dtype else 'S'}")
         raw = array.tobytes()
         parts.append(raw)
         if len(raw) % 8:
             parts.append(bytes(-len(raw) % 8))
-    plain = {name: getattr(message, name) for name in entry.fields}
-    header = to_json({"rows": rows, "widths": widths, **plain})
+    values = plain(message)
+    try:
+        parts[0] = _header(entry, rows, widths, *values)
+    except TypeError:  # a list, say, which no cache keeps
+        parts[0] = _header.__wrapped__(entry, rows, widths, *values)
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _header(entry: MessageType, rows: int, widths: tuple[tuple[str, int], ...], *values: Any) -> bytes:
+    """What stands before the columns: of an instrument's messages of one row it is always the same."""
+    plain = dict(zip(entry.fields, values, strict=True))
+    header = to_json({"rows": rows, "widths": dict(widths), **plain})
     header += b" " * (-(len(header) + 4) % 8)
-    return b"".join((_LENGTH.pack(len(header)), header, *parts))
+    return _LENGTH.pack(len(header)) + header
+
+
+@cache
+def _parts_of(entry: MessageType) -> tuple[Callable[[Message], tuple[Any, ...]], ...]:
+    """What takes a message's columns, and what its other fields, as tuples."""
+    return _taking([name for name, _ in entry.columns]), _taking(list(entry.fields))
+
+
+def _taking(names: list[str]) -> Callable[[Message], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda message: tuple([getattr(message, name) for name in names])
 
 
 @cache

@@ -29,6 +29,8 @@ class Answers:
         self._news = news
         self._counters: dict[str, Counter] = {}
         self._unfinished: deque[int] = deque()
+        self._finished = 0
+        """Mark up to which every stage has said `done`."""
         self._recorded = 0
         self._unrecorded: deque[int] = deque()
 
@@ -65,7 +67,12 @@ class Answers:
         if known is None or done.ts > known.ts:
             self.last[producer] = done
             self.index[producer] = index
-        finished = min(map(self.done_ts, STAGES))
+        finished = done.ts
+        for stage in STAGES:
+            finished = min(finished, self.done_ts(stage))
+            if 0 < finished <= self._finished:
+                return  # another is as far behind as before
+        self._finished = finished
         self.readers.answered(finished)
         while self._unfinished and self._unfinished[0] <= finished:
             self._unfinished.popleft()

@@ -214,6 +214,8 @@ class TableFeed:
 
     def take_quarantined(self) -> list[QuarantinedRow]:
         first, self._taken = self._taken, self._bad
+        if first >= self._bad:
+            return []
         table, codes = self._table, self._table.bad_reason
         return [
             QuarantinedRow(

@@ -15,6 +15,8 @@ class Line:
 
     def next_time(self) -> int | None:
         """Event time of the next row of any feed."""
+        if len(self.feeds) == 1:
+            return self.feeds[0].next_time()
         return min((ts for feed in self.feeds if (ts := feed.next_time()) is not None), default=None)
 
     def read_until(self, until: int) -> list[Message]:

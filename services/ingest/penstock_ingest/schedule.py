@@ -55,8 +55,12 @@ class Schedule:
     @property
     def next_time(self) -> int | None:
         """Event time of the next row of any feed; None when there is none."""
-        times = (line.next_time() for line in self._lines.values())
-        return min((ts for ts in times if ts is not None), default=None)
+        earliest: int | None = None
+        for line in self._lines.values():
+            ts = line.next_time()
+            if ts is not None and (earliest is None or ts < earliest):
+                earliest = ts
+        return earliest
 
     @property
     def over(self) -> bool:
@@ -70,8 +74,7 @@ class Schedule:
             return "stopped"
         if self._last_mark >= self._end:
             return "duration"
-        exhausted = all(line.next_time() is None for line in self._lines.values())
-        return "end_of_data" if exhausted else ""
+        return "end_of_data" if self.next_time is None else ""
 
     @property
     def planned_end(self) -> int | None:
@@ -118,8 +121,11 @@ class Schedule:
                 for line in self._lines.values()
             ]
         if not self._ended:
+            bound = min(until, self.mark_ts, self._end)
             for line in self._lines.values():
-                messages += line.read_until(min(until, self.mark_ts, self._end))
+                upcoming = line.next_time()
+                if upcoming is not None and upcoming <= bound:
+                    messages += line.read_until(bound)
         self._touched = self._touched or bool(messages)
         return messages
 
@@ -137,16 +143,14 @@ class Schedule:
 
         ValueError when rows of it are still to come.
         """
-        if (
-            not self.over
-            and (upcoming := self.next_time) is not None
-            and upcoming <= min(self.mark_ts, self._end)
-        ):
+        upcoming = self.next_time
+        if upcoming is not None and upcoming <= min(self.mark_ts, self._end) and not self.over:
             raise ValueError(f"rows at {upcoming} must be released before the mark at {self.mark_ts}")
         start, self._last_mark = self._last_mark, self.mark_ts
         self.mark_ts += self.grid
         self._touched = False
-        ended, self._after_end = self._ended or self._after_end, self.over
+        over = self._ended or self._last_mark >= self._end or upcoming is None
+        ended, self._after_end = self._ended or self._after_end, over
         return Mark(
             ts=self._last_mark,
             start=start,

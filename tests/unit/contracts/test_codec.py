@@ -69,6 +69,25 @@ def test_a_matrix_without_columns_keeps_its_rows() -> None:
     assert decode("feat", "bar", 1, encode(batch)).values.shape == (2, 0)
 
 
+def test_what_stands_before_the_columns_is_of_this_message_and_not_of_one_before_it() -> None:
+    first = feature_bars()
+    for other in (
+        first,
+        replace(first, instrument="eth-usdt.binance"),
+        replace(first, price_scale=first.price_scale + 1),
+        replace(first, names=tuple(f"{name}2" for name in first.names)),
+        replace(first, names=list(first.names)),  # type: ignore[arg-type]  # no cache keeps it
+        first,
+    ):
+        again = decode("feat", "bar", 1, encode(other))
+        assert (again.instrument, again.price_scale) == (other.instrument, other.price_scale)
+        assert again.names == tuple(other.names)
+    for ids in (["7"], ["a-much-longer-identifier"], ["8"]):
+        batch = trades([START], [4_630_000])
+        again = decode("md", "trade", 1, encode(replace(batch, trade_id=text_column(ids))))
+        assert again.trade_id.tolist() == [ids[0].encode()]
+
+
 def test_text_of_different_widths_survives() -> None:
     batch = replace(trades(), trade_id=text_column(["7", "a-much-longer-identifier"]))
     assert decode("md", "trade", 1, encode(batch)).trade_id.tolist() == [b"7", b"a-much-longer-identifier"]

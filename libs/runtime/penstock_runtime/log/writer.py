@@ -8,7 +8,7 @@ acknowledgement are one case, and what the log holds under our number is compare
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
@@ -57,7 +57,19 @@ class Output:
     """It ends an interval, and may end a frame."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Route:
+    """What all outputs of one type about one instrument share."""
+
+    subject: str
+    numbering: headers.Numbering
+    traced: bool
+    timed: bool
+    carried: bool
+    closing: bool
+
+
+@dataclass(slots=True)  # nobody edits one; not frozen, for building a frozen one costs three times as much
 class Cause:
     """The input that an output follows from."""
 
@@ -68,6 +80,11 @@ class Cause:
     subject: str = "-"
     taken_ns: int = 0
     """Wall time at which it was taken; 0: unknown."""
+    name: str = field(init=False)
+    """The input's producer, epoch and number as a header has them; empty for none."""
+
+    def __post_init__(self) -> None:
+        self.name = "" if self.origin is None else str(self.origin)
 
     @staticmethod
     def of(delivered: Delivered, taken_ns: int = 0) -> "Cause":
@@ -129,7 +146,7 @@ class NumberedWriter:
         """Subject, content and header block of what the log holds under numbers not made here yet."""
         self._frames: dict[int, bytes] = {}
         """Content of the frames that were sent and are not confirmed, by their last number."""
-        self._numberings: dict[str, headers.Numbering] = {}
+        self._routes: dict[tuple[type, str | None], _Route] = {}
         self._moved_at = self._clock()
         self.live = False
         """Whether everything was read that the log held at the start: only then may it publish."""
@@ -141,7 +158,7 @@ class NumberedWriter:
         self._outbox.clear()
         self._found.clear()
         self._frames.clear()
-        self._numberings.clear()
+        self._routes.clear()
 
     def put(self, message: Message, ts: int, cause: Cause) -> Output | None:
         """Number an output. Returns None when the log holds it already.
@@ -149,40 +166,47 @@ class NumberedWriter:
         Raises OutputDiffers when the log holds another one under its number.
         """
         self.made += 1
-        kind = type_of(message, self.family)
+        key = subjects.key_of(message)
+        route = self._routes.get((type(message), key)) or self._route(message, key)
         payload = codec.encode(message)
-        subject = subjects.subject(
-            self._log.partition, self.family, kind.major, kind.kind, subjects.key_of(message)
-        )
-        found = self._found.pop(self.made, None)
+        found = self._found.pop(self.made, None) if self._found else None
         if found is not None:
-            self._compare(self.made, subject, payload, *found[:2])
+            self._compare(self.made, route.subject, payload, *found[:2])
         known = self.made <= self.confirmed
-        traced = self.family not in UNTRACED and type(message) is not Done
-        # What the log holds already was made by an earlier process, and tells when.
-        made_ns = (times_in(found[2])[1] if found is not None else 0) if known else time.time_ns()
-        trace = self._trace(message, cause, made_ns) if traced else {}
-        self.traceparent = trace.get("traceparent", "")
+        trace: dict[str, str] = {}
+        self.traceparent = ""
+        if route.traced or route.timed:
+            # What the log holds already was made by an earlier process, and tells when.
+            made_ns = (times_in(found[2])[1] if found is not None else 0) if known else time.time_ns()
+            if route.traced:
+                trace = self._trace(message, cause, made_ns)
+                self.traceparent = trace["traceparent"]
+            else:
+                trace = {"times": f"{cause.taken_ns}-{made_ns}"}
         if known:
             return None
-        if (self.family, kind.kind) in TIMED:
-            trace = {"times": f"{cause.taken_ns}-{made_ns}"}
-        numbering = self._numberings.get(kind.name)
-        if numbering is None:
-            numbering = self._numberings[kind.name] = headers.Numbering(
-                kind.name, self.producer, self.epoch, partition=self._log.partition, config=self._config
-            )
-        block = numbering.block(
-            self.made, ts, cause=str(cause.origin or ""), received=cause.received_ns, **trace
-        )
-        output = Output(
-            self.made, subject, block, payload, self._clock(),
-            carried=(self.family, kind.kind) in frames.CARRIED, closing=kind.kind in frames.CLOSING,
-        )  # fmt: skip
+        block = route.numbering.block(self.made, ts, cause=cause.name, received=cause.received_ns, **trace)
+        now = self._clock()
+        output = Output(self.made, route.subject, block, payload, now, route.carried, route.closing)
         if not self._outbox:
-            self._moved_at = self._clock()
+            self._moved_at = now
         self._outbox.append(output)
         return output
+
+    def _route(self, message: Message, key: str | None) -> _Route:
+        kind = type_of(message, self.family)
+        belongs = self.family, kind.kind
+        route = self._routes[type(message), key] = _Route(
+            subject=subjects.subject(self._log.partition, self.family, kind.major, kind.kind, key),
+            numbering=headers.Numbering(
+                kind.name, self.producer, self.epoch, partition=self._log.partition, config=self._config
+            ),
+            traced=self.family not in UNTRACED and type(message) is not Done,
+            timed=belongs in TIMED,
+            carried=belongs in frames.CARRIED,
+            closing=kind.kind in frames.CLOSING,
+        )
+        return route
 
     def read_back(self, delivered: Delivered) -> None:
         """Take note of one of our outputs found in the log: it is confirmed, and compared."""
