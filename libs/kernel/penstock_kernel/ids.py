@@ -7,7 +7,7 @@ _DIGEST_BYTES = 10
 
 def make_id(prefix: str, *parts: str | int) -> str:
     """`<prefix>-<20 hex digits>` of the parts, which the caller must not join: (a, bc) is not (ab, c)."""
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return f"{prefix}-{blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()}"
 
 

@@ -69,6 +69,7 @@ class Account:
         "calm",
         "capital",
         "config",
+        "counts_max",
         "daily_loss_max",
         "day_length",
         "days",
@@ -99,6 +100,11 @@ class Account:
         """Take over settings, new or changed."""
         self.config = config
         self.daily_loss_max = config.daily_loss_fraction_max * self.capital
+        self.counts_max = (
+            Decimal(config.consecutive_losses_max),
+            Decimal(config.trades_max),
+            Decimal(config.duration_s_max),
+        )
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -292,7 +298,7 @@ class Account:
     def sample(self, ts: int) -> PnlSampled:
         """The account as it stands."""
         account = self.state.account
-        exposures = measure(self, None, 0, ZERO, ZERO)
+        exposures = measure(self)
         return PnlSampled(
             strategy=None,
             ts=ts,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import LimitCheck, OrderApproved, SignalRefused
-from penstock_contracts.signals import Signal
+from penstock_contracts.signals import OrderStyle, Signal
 from penstock_contracts.types import (
     Direction,
     InstrumentKind,
@@ -27,15 +27,16 @@ from penstock_risk.desk import AT_MARKET, Desk, OrderForm, resolved
 from penstock_risk.exits import Exit, exits_of, wanted
 from penstock_risk.exposure import in_flight, measure, working_quantity
 from penstock_risk.hours import closed
-from penstock_risk.limits import MEASURES, RULES, SPARE_REDUCTIONS, Facts, Refusal, checks
+from penstock_risk.limits import MEASURES, RULES, SPARE_REDUCTIONS, Facts, Refusal
 from penstock_risk.prices import prices_of
 from penstock_risk.sizing import below_minimum, target_quantity
 from penstock_risk.state import Book, Role, WorkingOrder
-from penstock_risk.stops import measured, stop_checks
+from penstock_risk.stops import measured
 
 UNSHORTABLE = frozenset({InstrumentKind.SPOT, InstrumentKind.EQUITY})
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _MINUTE = 60 * NS_PER_SECOND
+_PLAIN = OrderStyle()
 _BOUNDLESS = Decimal(10**18)
 """Leverage of an account without equity."""
 
@@ -62,14 +63,17 @@ class Draft:
     worst_price: Decimal = ZERO
     unit_notional: Decimal = ZERO
     passed: tuple[LimitCheck, ...] = ()
+    _held: Decimal | None = None
 
     @property
     def held(self) -> Decimal:
         """What the strategy has, and what its other orders may still bring."""
-        flying = in_flight(self.book)
-        if self.replaced is not None:
-            flying -= self.replaced.sign * self.replaced.quantity_left
-        return self.book.position.quantity + flying
+        if self._held is None:
+            flying = in_flight(self.book)
+            if self.replaced is not None:
+                flying -= self.replaced.sign * self.replaced.quantity_left
+            self._held = self.book.position.quantity + flying
+        return self._held
 
     @property
     def sign(self) -> int:
@@ -208,11 +212,8 @@ def _age(desk: Desk, draft: Draft) -> Refusal | None:
     mark = desk.state.marks.get(draft.book.instrument)
     if mark is None or desk.account.price(draft.book.instrument, 1) is None:
         return Refusal("price_missing", text="no price yet")
-    config = desk.config
-    interval = desk.strategies[draft.book.strategy].interval
-    allowed = max(config.price_age_ms_max * NS_PER_MS, config.price_age_intervals_max * interval)
+    allowed_ms = desk.price_age_ms_max(draft.book.strategy)
     age_ms = Decimal(max(draft.ts - mark.ts_data, 0)) / NS_PER_MS
-    allowed_ms = Decimal(allowed) / NS_PER_MS
     if age_ms > allowed_ms:
         return Refusal("price_stale", allowed_ms, age_ms, "age of the price in ms")
     draft.passed = (LimitCheck(rule="price_stale", limit=allowed_ms, value=age_ms),)
@@ -267,10 +268,12 @@ def nearer_to_zero(held: Decimal, quantity: Decimal) -> bool:
 
 
 def _direction(desk: Desk, draft: Draft) -> Refusal | None:
+    if draft.reduces:
+        return None
     held = draft.held
-    if draft.signal.style.reduce_only and not draft.reduces:
+    if draft.signal.style.reduce_only:
         return Refusal("reduce_only", abs(held), abs(held + draft.quantity), "the position would not shrink")
-    if draft.reduces or not _reducing(desk, draft.book):
+    if not _reducing(desk, draft.book):
         return None
     books = desk.books_of(draft.book.instrument)
     account_held = sum((each.position.quantity + in_flight(each) for each in books), ZERO)
@@ -304,9 +307,14 @@ def _price(desk: Desk, draft: Draft) -> Refusal | None:
     draft.passed += (LimitCheck(rule="price_collar", limit=collar, value=found.distance),)
     draft.worst_price = found.worst
     contract, account = draft.book.position.contract, desk.account
-    draft.unit_notional = max(
-        account.unit_notional(contract, price) for price in (found.worst, found.dearest, market)
-    )
+    if contract.inverse:
+        draft.unit_notional = max(
+            account.unit_notional(contract, price) for price in (found.worst, found.dearest, market)
+        )
+    else:  # it grows with the price
+        draft.unit_notional = account.unit_notional(contract, max(found.worst, found.dearest, market))
+    if style.type is OrderType.MARKET and style == _PLAIN and draft.replaced is None:
+        return None
     draft.form = OrderForm(
         type=OrderType(style.type),
         limit_price=found.limit,
@@ -324,7 +332,10 @@ def _price(desk: Desk, draft: Draft) -> Refusal | None:
 def _exits(desk: Desk, draft: Draft) -> Refusal | None:
     """The stop and the target, where the signal wants them and there is something to protect."""
     signal, target = draft.signal, draft.target
-    if not wanted(signal.style):
+    style = signal.style
+    if style.stop_loss is None and style.take_profit is None and style.trail is None:
+        return None
+    if not wanted(style):
         return None
     if signal.direction is Direction.FLAT:
         return Refusal("style", text="a signal to be flat leaves nothing to protect")
@@ -342,10 +353,13 @@ def _exits(desk: Desk, draft: Draft) -> Refusal | None:
 
 def _self_trade(desk: Desk, draft: Draft) -> Refusal | None:
     """Whether an order would meet one of our own that rests on the other side; at market, at the collar."""
+    books = [book for book in desk.books_of(draft.book.instrument) if book.working]
+    if not books:
+        return None
     orders = [(draft.sign, draft.form.limit_price, draft.worst_price)] if draft.quantity else []
     exit_sign = -1 if draft.target > 0 else 1
     orders += [(exit_sign, each.limit_price, each.limit_price) for each in draft.exits if each.limit_price]
-    for book in desk.books_of(draft.book.instrument):
+    for book in books:
         for order in book.working.values():
             for sign, limit, reach in orders:
                 replaced = draft.replaced is not None and order.order_id == draft.replaced.order_id
@@ -359,18 +373,24 @@ def _limits(desk: Desk, draft: Draft) -> Refusal | None:
     caps = desk.caps(draft.book.instrument, draft.book.strategy)
     assert caps is not None
     facts = _facts(desk, draft, abs(draft.quantity))
-    for number, (rule, cap, fact) in enumerate(zip(RULES, caps, facts, strict=True)):
-        if fact <= cap or (draft.reduces and rule in SPARE_REDUCTIONS):
-            continue
-        if rule in MEASURES and fact <= _facts(desk, draft, ZERO)[number]:
-            continue
-        return Refusal(rule, cap, fact)
-    stops = list(measured(desk.account, draft.ts))
-    for stop in stops:
-        if stop.reached and not draft.reduces:
-            return Refusal(stop.rule, stop.limit, stop.value)
-    draft.passed = (*draft.passed, *checks(caps, facts), *stop_checks(stops))
+    passed = list(draft.passed)
+    for rule, cap, fact in zip(RULES, caps, facts, strict=True):
+        if fact <= cap:
+            passed.append(LimitCheck(rule=rule, limit=cap, value=fact))
+        elif not (draft.reduces and rule in SPARE_REDUCTIONS) and not _as_it_was(desk, draft, rule, fact):
+            return Refusal(rule, cap, fact)
+    for rule, limit, value, _ in measured(desk.account, draft.ts):
+        if value < limit:
+            passed.append(LimitCheck(rule=rule, limit=limit, value=value))
+        elif not draft.reduces:
+            return Refusal(rule, limit, value)
+    draft.passed = tuple(passed)
     return None
+
+
+def _as_it_was(desk: Desk, draft: Draft, rule: str, fact: Decimal) -> bool:
+    """Whether a measure, which prices have carried above its cap, would not be raised."""
+    return rule in MEASURES and fact <= _facts(desk, draft, ZERO)[RULES.index(rule)]
 
 
 def _facts(desk: Desk, draft: Draft, size: Decimal) -> Facts:
@@ -384,7 +404,7 @@ def _facts(desk: Desk, draft: Draft, size: Decimal) -> Facts:
     equity = desk.state.account.equity
     return Facts(
         size,
-        size * draft.unit_notional,
+        notional if draft.replaced is None else size * draft.unit_notional,
         found.position_quantity_worst,
         found.position_worst,
         found.instrument_worst,

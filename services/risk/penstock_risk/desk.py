@@ -1,8 +1,8 @@
 """The order desk: from a signal to its one outcome."""
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
@@ -16,7 +16,7 @@ from penstock_contracts.orders import (
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import OrderType, Outcome, Side, TimeInForce
 from penstock_kernel.errors import HaltError
-from penstock_kernel.grid import NS_PER_SECOND
+from penstock_kernel.grid import NS_PER_MS, NS_PER_SECOND
 from penstock_kernel.ids import make_id
 from penstock_kernel.ledger import Contract, Position
 from penstock_kernel.session import SessionConfig
@@ -29,8 +29,7 @@ from penstock_risk.state import Book, Role, WorkingOrder
 _MINUTE = 60 * NS_PER_SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class OrderForm:
+class OrderForm(NamedTuple):
     """How an order is to be worked; the default is at market, good till cancelled."""
 
     type: OrderType = OrderType.MARKET
@@ -54,6 +53,7 @@ class Desk:
     """Books, instruments and caps, and the messages that say what was decided."""
 
     __slots__ = (
+        "_ages",
         "_caps",
         "_of_instrument",
         "_of_key",
@@ -83,6 +83,7 @@ class Desk:
         """Take over settings, new or changed."""
         self.config = config
         self._caps: dict[tuple[str, str], Caps | None] = {}
+        self._ages: dict[str, Decimal] = {}
 
     # --- What is known ---
 
@@ -118,6 +119,15 @@ class Desk:
             caps = None if limits is None else caps_of(self.config, limits, self.account.capital, share)
             self._caps[instrument, strategy] = caps
             return caps
+
+    def price_age_ms_max(self, strategy: str) -> Decimal:
+        """How old a price may be that a strategy's order goes by, ms."""
+        allowed_ms = self._ages.get(strategy)
+        if allowed_ms is None:
+            of_intervals = self.config.price_age_intervals_max * self.strategies[strategy].interval
+            allowed = max(self.config.price_age_ms_max * NS_PER_MS, of_intervals)
+            allowed_ms = self._ages[strategy] = Decimal(allowed) / NS_PER_MS
+        return allowed_ms
 
     def book(self, strategy: str, definition: Instrument) -> Book:
         """The book of a strategy in an instrument, opened when it is the first time."""

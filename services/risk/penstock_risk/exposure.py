@@ -45,7 +45,11 @@ class Exposures:
 
 
 def measure(
-    account: Valuation, book: Book | None, sign: int, quantity: Decimal, notional: Decimal
+    account: Valuation,
+    book: Book | None = None,
+    sign: int = 0,
+    quantity: Decimal = ZERO,
+    notional: Decimal = ZERO,
 ) -> Exposures:
     """The account's exposure as if an order of this sign, quantity and notional worked in `book`."""
     found = Exposures()
@@ -84,6 +88,8 @@ def measure(
 def working_notional(book: Book) -> tuple[Decimal, Decimal]:
     """Notional of a book's working buys and sells at their worst prices."""
     buys = sells = ZERO
+    if not book.working:
+        return buys, sells
     for order in book.working.values():
         if order.protects:
             continue
@@ -101,6 +107,8 @@ def working_notional(book: Book) -> tuple[Decimal, Decimal]:
 def working_quantity(book: Book) -> tuple[Decimal, Decimal]:
     """Quantity that a book's working orders may still buy and sell."""
     buys = sells = ZERO
+    if not book.working:
+        return buys, sells
     for order in book.working.values():
         if order.protects:
             continue

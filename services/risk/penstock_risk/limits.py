@@ -9,8 +9,6 @@ have carried above its cap passes too: such rules are left out of the approval's
 from decimal import Decimal
 from typing import NamedTuple
 
-from penstock_contracts.orders import LimitCheck
-
 from penstock_risk.config import InstrumentLimits, RiskConfig
 
 
@@ -76,12 +74,3 @@ def caps_of(config: RiskConfig, limits: InstrumentLimits, capital: Decimal, shar
         Decimal(config.orders_per_second_max),
         Decimal(config.orders_per_minute_max),
     )
-
-
-def checks(caps: Caps, facts: Facts) -> list[LimitCheck]:
-    """The evaluated rules, those that were passed over left out."""
-    return [
-        LimitCheck(rule=rule, limit=cap, value=fact)
-        for rule, cap, fact in zip(RULES, caps, facts, strict=True)
-        if fact <= cap
-    ]

@@ -188,7 +188,10 @@ class RiskStage:
     def end_interval(self, end: IntervalEnd) -> Outputs:
         """Sample, obey commands, act on time and on the end of the data, send closing orders."""
         state = self._state
-        outputs = self._settle()
+        outputs = self._settle() if state.account.dirty else []
+        if self._uneventful(end):
+            state.now = end.ts
+            return outputs
         sample_every = self._account.config.sample_interval_s * NS_PER_SECOND
         if state.started < 0:
             state.started = end.start
@@ -207,6 +210,18 @@ class RiskStage:
         outputs += closing.advance(self._desk, end.ts)
         state.now = end.ts
         return outputs
+
+    def _uneventful(self, end: IntervalEnd) -> bool:
+        """Whether nothing but time passes, and nothing of ours is due."""
+        state = self._state
+        if end.ts > state.sample_at or end.commands or end.ended or self._expiring or state.started < 0:
+            return False
+        if state.waiting_day or end.ts >= self._deadline():
+            return False
+        for book in state.books:  # noqa: SIM110  (asked at every mark: a generator costs as much again)
+            if book.closing:
+                return False
+        return True
 
     def _time(self, end: IntervalEnd) -> list[Message]:
         state = self._state

@@ -1,10 +1,8 @@
 """The stop conditions as a table: what they measure, what they allow, what follows."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from penstock_contracts.orders import LimitCheck
 from penstock_contracts.types import TradingState
 from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.money import ZERO
@@ -28,33 +26,43 @@ class Measured(NamedTuple):
         return self.value >= self.limit
 
 
-def measured(account: Account, ts: int) -> Iterator[Measured]:
+def measured(account: Account, ts: int) -> tuple[Measured, ...]:
     """Every stop as of an event time. Money in account currency, duration in seconds."""
     config, state = account.config, account.state
     figures = state.account
     loss = max(figures.day_equity - figures.equity, ZERO) if figures.day >= 0 else ZERO
-    yield Measured("daily_loss", account.daily_loss_max, loss, config.on_daily_loss)
-    yield Measured(
-        "drawdown",
-        figures.stop_peak * config.drawdown_fraction_max,
-        figures.stop_peak - figures.equity,
-        config.on_drawdown,
-    )
-    yield Measured(
-        "consecutive_losses",
-        Decimal(config.consecutive_losses_max),
-        Decimal(figures.losses_in_a_row),
-        config.on_consecutive_losses,
-    )
-    yield Measured("trades", Decimal(config.trades_max), Decimal(figures.trades), config.on_trades)
+    fall, fall_max = figures.stop_peak - figures.equity, figures.stop_peak * config.drawdown_fraction_max
+    losses_max, trades_max, duration_max = account.counts_max
     elapsed = Decimal(max(ts - state.started, 0)) / NS_PER_SECOND if state.started >= 0 else ZERO
-    yield Measured("duration", Decimal(config.duration_s_max), elapsed, "end")
+    return (
+        Measured("daily_loss", account.daily_loss_max, loss, config.on_daily_loss),
+        Measured("drawdown", fall_max, fall, config.on_drawdown),
+        Measured(
+            "consecutive_losses", losses_max, Decimal(figures.losses_in_a_row), config.on_consecutive_losses
+        ),
+        Measured("trades", trades_max, Decimal(figures.trades), config.on_trades),
+        Measured("duration", duration_max, elapsed, "end"),
+    )
 
 
 def reached(account: Account, ts: int) -> Measured | None:
     """The stop to act on: one that ends the session before one that waits for a day."""
+    if _far_from_all(account, ts):
+        return None
     found = [each for each in measured(account, ts) if each.reached]
     return next((each for each in found if each.after == "end"), found[0] if found else None)
+
+
+def _far_from_all(account: Account, ts: int) -> bool:
+    """Whether certainly no stop is reached, by figures that are at hand."""
+    figures, config = account.state.account, account.config
+    return (
+        figures.equity > account.floor
+        and account.daily_loss_max > 0
+        and figures.losses_in_a_row < config.consecutive_losses_max
+        and figures.trades < config.trades_max
+        and ts - account.state.started < config.duration_s_max * NS_PER_SECOND
+    )
 
 
 def armed(state: RiskState) -> bool:
@@ -74,10 +82,3 @@ def release(account: Account, ts: int) -> None:
         figures.trades = 0
     account.state.waiting_day = ""
     account.set_floor()
-
-
-def stop_checks(found: list[Measured]) -> list[LimitCheck]:
-    """The stops of an approval."""
-    return [
-        LimitCheck(rule=each.rule, limit=each.limit, value=each.value) for each in found if not each.reached
-    ]
