@@ -101,17 +101,17 @@ class Tops(NamedTuple):
     ask_size: I64
 
 
-_Top = tuple[int, int, int, int, int]
-"""A row, and the tops after it; sizes of 0 where the book cannot be traded on, or a side is empty."""
+Top = tuple[int, int, int, int, int]
+"""A row that ends an update, then as in `Tops`; sizes are 0 while a side is empty, -1 while they cross."""
 _Levels = tuple[dict[int, int], list[int]]
 
 
-def _top(row: int, bids: _Levels, asks: _Levels) -> _Top:
+def _top(row: int, bids: _Levels, asks: _Levels) -> Top:
     if not (bids[1] and asks[1]):
         return row, 0, 0, 0, 0
     bid, ask = bids[1][-1], -asks[1][-1]
     if bid >= ask:
-        return row, 0, 0, 0, 0
+        return row, 0, 0, -1, -1
     return row, bid, ask, bids[0][bid], asks[0][ask]
 
 
@@ -149,12 +149,12 @@ class OrderBook:
 
         The same however the rows are cut into batches.
         """
-        self._take(batch, begin, len(batch.ts_init) if end is None else end)
+        self.take(batch, begin, len(batch.ts_init) if end is None else end)
 
     def tops(self, batch: BookBatch) -> Tops | None:
         """Apply a batch. Returns both best levels after each update that leaves it `two_sided`, if any."""
         rows = len(batch.ts_init)
-        seen = self._take(batch, 0, rows)
+        seen = self.take(batch, 0, rows)
         if not seen:
             return None
         changed = np.array(seen, dtype=np.int64)
@@ -165,9 +165,9 @@ class OrderBook:
             places, columns = places[usable], columns[:, usable]
         return Tops(places, *columns[1:]) if len(places) else None
 
-    def _take(self, batch: BookBatch, begin: int, end: int) -> list[_Top]:
-        """Apply rows; returns the tops after the first update, and after each that changed them."""
-        seen: list[_Top] = []
+    def take(self, batch: BookBatch, begin: int, end: int) -> list[Top]:
+        """Like `apply`; returns the top after the first update, and after each that changed it."""
+        seen: list[Top] = []
         if end <= begin:
             return seen
         price_factor, size_factor = self._scaled(batch)

@@ -8,7 +8,7 @@ from typing import Protocol
 from penstock_contracts.market import BookBatch, QuoteBatch
 from penstock_kernel.money import ZERO
 
-from penstock_execution.paper.calm import Piece, pieces
+from penstock_execution.paper.calm import Piece, let_pass, pieces
 from penstock_execution.paper.entry import follow_price, triggered_by
 from penstock_execution.paper.matching import Share
 from penstock_execution.paper.standing import (
@@ -64,7 +64,8 @@ class ContinuousMatcher:
         if market.orders and market.trading:
             for end, complete, calm in _updates(market, batch):
                 if calm:
-                    _apply(market, batch, begin, end)
+                    assert isinstance(batch, BookBatch)
+                    let_pass(market, batch, begin, end)
                     begin = end
                     continue
                 ts = batch.ts_init.item(begin)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from penstock_contracts.market import BookAction, BookBatch, QuoteBatch
 from penstock_contracts.types import Liquidity
-from penstock_kernel.book import BookSide
+from penstock_kernel.book import BookSide, OrderBook, Top
+from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO, from_scaled, round_down, unit
 
 from penstock_execution.paper.state import Market, Standing, VenueOrder
@@ -51,20 +52,25 @@ def apply_quote(standing: Standing, batch: QuoteBatch, row: int) -> None:
     standing.taken_asks.clear()
 
 
-def apply_book(standing: Standing, batch: BookBatch, begin: int, end: int) -> None:
-    """Level changes; a level that is set again has whatever we took of it replaced."""
+def apply_book(standing: Standing, batch: BookBatch, begin: int, end: int) -> list[Top]:
+    """Level changes; a level that is set again has whatever we took of it replaced. As `OrderBook.take`."""
     book = standing.book
     scales = book.price_scale, book.size_scale
-    book.apply(batch, begin, end)
-    if not (standing.taken_bids or standing.taken_asks):
-        return
+    tops = book.take(batch, begin, end)
+    if standing.taken_bids or standing.taken_asks:
+        _refresh(standing, batch, slice(begin, end), scales)
+    return tops
+
+
+def _refresh(standing: Standing, batch: BookBatch, rows: slice, scales: tuple[int, int]) -> None:
+    """Forget what we took of the levels that these rows set; `scales`: the book's before them."""
+    book = standing.book
     if scales != (book.price_scale, book.size_scale):
         factor, sizes = 10 ** (book.price_scale - scales[0]), 10 ** (book.size_scale - scales[1])
         for taken in (standing.taken_bids, standing.taken_asks):
             rescaled = {price * factor: size * sizes for price, size in taken.items()}
             taken.clear()
             taken.update(rescaled)
-    rows = slice(begin, end)
     if not (batch.action[rows] & BookAction.SET).all():
         standing.taken_bids.clear()
         standing.taken_asks.clear()
@@ -160,18 +166,25 @@ def line_up(market: Market, order: VenueOrder) -> None:
     know its queue until that becomes the best, and one before it has none.
     """
     assert order.limit is not None
-    standing = standing_of(market)
-    book = standing.book
+    book = standing_of(market).book
     side = book.bids if order.sign > 0 else book.asks
     scaled = order.limit.scaleb(book.price_scale)
-    price = int(scaled) if scaled == scaled.to_integral_value() else 0
     if market.kind == "book":
-        ahead: Decimal | None = from_scaled(side.sizes.get(price, 0), book.size_scale)
+        ahead = level_size(book, order)
     elif not side.keys or order.sign * (scaled - side.best) > 0:
         ahead = ZERO
-    elif price == side.best and side.best_size != UNKNOWN:
+    elif scaled == side.best and side.best_size != UNKNOWN:
         ahead = from_scaled(side.best_size, book.size_scale)
     else:
         return
-    assert ahead is not None
     order.queue = ahead if order.queue is None else min(order.queue, ahead)
+
+
+def level_size(book: OrderBook, order: VenueOrder) -> Decimal:
+    """What a book has at the limit of an order, on its side."""
+    assert order.limit is not None
+    scaled = order.limit.scaleb(book.price_scale)
+    if scaled != scaled.to_integral_value():
+        return ZERO
+    sizes = (book.bids if order.sign > 0 else book.asks).sizes
+    return plain(from_scaled(sizes.get(int(scaled), 0), book.size_scale))
