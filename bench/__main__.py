@@ -13,7 +13,19 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import api, breadth, chained, halt, latency, sessions, snapshots, store, streaming, tracing
+from bench import (
+    api,
+    breadth,
+    chained,
+    halt,
+    latency,
+    sessions,
+    snapshots,
+    store,
+    streaming,
+    tracing,
+    visitors,
+)
 from bench.figures import Figure, markdown, table
 from bench.machine import machine, versions
 
@@ -32,9 +44,10 @@ MEASUREMENTS: dict[str, Measure] = {
     "api": api.measure,
     "tracing": tracing.measure,
     "streaming": streaming.measure,
+    "visitors": visitors.measure,
 }
-LONG = frozenset({"memory", "halt", "snapshots", "store", "tracing", "streaming"})
-"""Measured only by name: they take twenty minutes, five, ten, fifteen, twelve, and fifteen."""
+LONG = frozenset({"memory", "halt", "snapshots", "store", "tracing", "streaming", "visitors"})
+"""Measured only by name: they take twenty minutes, five, ten, fifteen, twelve, fifteen, and an hour."""
 RESULTS = Path(__file__).with_name("results.json")
 
 

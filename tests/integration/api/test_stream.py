@@ -274,3 +274,28 @@ async def test_when_as_many_follow_as_are_allowed_the_next_is_told_so(
 
 def test_there_is_a_test_of_every_channel() -> None:
     assert set(CHANNELS) == {"pnl", "positions", "signals", "orders", "fills", "state", "market", "metrics"}
+
+
+async def test_the_first_state_comes_in_one_answer_and_a_stream_goes_on_from_it(api: Api) -> None:
+    await begun(api)
+    await api.session.put("ven", fill(fill_id="f-1"))
+    await api.knows("/api/v1/state", 1, "fills")
+    path = "/api/v1/snapshot?channels=fills,state"
+    answer = await api.client.get(path)
+    first = answer.json()
+    assert answer.headers["content-encoding"] == "gzip"
+    assert (await api.client.get(path, headers={"Accept-Encoding": "identity"})).json() == first
+    assert list(first["channels"]) == ["fills", "state"]
+    assert [each["fill_id"] for each in first["channels"]["fills"]] == ["f-1"]
+    at = await api.session.put("ven", fill(fill_id="f-2"))
+    query = f"channels=fills,state&after={first['seq']}&session={first['session']}"
+    async with connect(address(api, query)) as stream:
+        frame = await until(stream, "events")
+        assert [(each["seq"], each["data"]["fill_id"]) for each in frame["events"]] == [(at, "f-2")]
+    assert (await api.client.get("/api/v1/snapshot?channels=all")).status_code == 422
+
+
+async def test_frames_are_not_compressed_for_each_client_anew(api: Api) -> None:
+    await begun(api)
+    async with connect(address(api, "channels=fills"), compression="deflate") as stream:
+        assert stream.protocol.extensions == []

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 WITHOUT_A_METHOD = {
     ("post", "/api/v1/login"), ("post", "/api/v1/logout"), ("get", "/api/v1/events"),
+    ("get", "/api/v1/snapshot"),
     ("get", "/api/v1/orders/{order_id}/trace"), ("get", "/metrics"), ("get", "/livez"), ("get", "/readyz"),
 }  # fmt: skip
 """A browser's, a stream's (`Client.stream`), and other tools'."""

@@ -147,6 +147,7 @@ class Hub:
             },
             "fills": replica.fills,
             "errors": replica.errors,
+            "shadow": list(self.board.view("risk").get("shadow", ())),
             "stream": {
                 "clients": self.clients,
                 "dropped": self.dropped,

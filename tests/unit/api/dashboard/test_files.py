@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -6,6 +7,8 @@ from fastapi import FastAPI
 from penstock_api import problems
 from penstock_api.dashboard import router
 from penstock_api.dashboard.routes import FILES
+
+TRANSFER_BYTES_MAX = 200_000
 
 
 @pytest.fixture
@@ -31,6 +34,25 @@ async def test_every_file_is_served_with_a_policy_that_lets_nothing_else_in(
         assert "unsafe" not in policy
         assert "http" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_files_travel_compressed_where_the_browser_takes_it(client: httpx.AsyncClient) -> None:
+    total = 0
+    for name, file in FILES.items():
+        plain = await client.get(f"/static/{name}", headers={"Accept-Encoding": "identity"})
+        assert (plain.content, "content-encoding" in plain.headers) == (file.content, False)
+        packed = await client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, br"})
+        assert (packed.content, packed.headers["content-encoding"]) == (file.content, "gzip")
+        assert packed.headers["vary"] == "Accept-Encoding"
+        total += int(packed.headers["content-length"])
+    assert total < TRANSFER_BYTES_MAX
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    """A module that only another one names would be asked for only after that one has come."""
+    page = FILES["index.html"].content.decode()
+    named = set(re.findall(r'(?:src|href)="/static/([^"]+[.]m?js)"', page))
+    assert named == {name for name in FILES if name.endswith((".js", ".mjs"))}
 
 
 async def test_a_file_that_did_not_change_is_not_sent_again(client: httpx.AsyncClient) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from penstock_api.replica import KINDS
-from penstock_api.services import Report
 from penstock_api.streaming.channels import CARRIES, CHANNELS
+from penstock_api.streaming.snapshots import whole_text
+from penstock_api.streaming.subscription import Subscription, Wish
 from penstock_contracts import codec, frames
 from penstock_contracts.types import TradingState
+from penstock_runtime.board import Report
 from support.message_examples import example
 from support.messages import GRID, ORDER, START, approved, done, fill, prices, signal
 from support.streams import SESSION, Fed
@@ -140,7 +142,7 @@ async def test_of_the_market_only_what_changed_comes_and_only_what_was_asked_for
     snapshot = await client.until("snapshot")
     assert [each["instrument"] for each in snapshot["data"]] == ["eth-usdt.binance"]
     fed.put("feat", prices())
-    fed.hub.ring_bell()
+    fed.hub.pulse.news()
     latest = await client.until("latest")
     assert (latest["channel"], [each["instrument"] for each in latest["data"]]) == (
         "market",
@@ -186,7 +188,7 @@ async def test_before_the_log_is_read_it_only_pings() -> None:
     fed.feed.caught_up = False
     client = fed.client("fills")
     assert (await client.next())["caught_up"] is False
-    fed.hub.ring_bell()
+    fed.hub.pulse.news()
     assert (await client.next())["type"] == "ping"
     fed.feed.caught_up = True
     while (frame := await client.next())["type"] == "ping":
@@ -221,3 +223,76 @@ async def test_a_client_may_go_on_only_from_a_frame_with_which_it_has_everything
     client = fed.client("orders", "fills", after=at, session="another")
     found = [((await client.next())["type"], client.whole) for _ in range(4)]
     assert found == [("hello", False), ("resync", False), ("snapshot", False), ("snapshot", True)]
+
+
+async def test_what_many_clients_want_at_once_is_made_once_for_all() -> None:
+    fed = Fed()
+    streams = [Subscription(fed.hub, Wish(("orders", "fills"))).frames() for _ in range(20)]
+    for stream in streams:
+        while (await anext(stream)).kind != "snapshot":
+            pass
+        await anext(stream)  # the second channel's
+    before = fed.hub.shared.made
+    fed.put("ord", approved())
+    fed.put("ven", fill())
+    found = [await anext(stream) for stream in streams]
+    assert fed.hub.shared.made == before + 1
+    assert all(frame is found[0] for frame in found)
+    assert found[0].event is found[0].event
+
+
+async def test_clients_of_other_channels_never_get_one_anothers_frames() -> None:
+    fed = Fed()
+    wishes = [("orders",), ("fills",), ("orders", "fills"), ("signals",)]
+    clients = [fed.client(*wish) for wish in wishes]
+    for client, wish in zip(clients, wishes, strict=True):
+        for _ in wish:
+            await client.until("snapshot")
+    fed.put("ord", approved())
+    fed.put("ven", fill())
+    found = [[each["kind"] for each in (await client.until("events"))["events"]] for client in clients]
+    assert found == [["approved", "fill"], ["fill"], ["approved", "fill"], ["approved"]]
+
+
+async def test_of_the_market_each_client_gets_its_own_instruments() -> None:
+    fed = Fed()
+    wishes = [None, frozenset({"btc-usdt.binance"}), frozenset({"eth-usdt.binance"})]
+    clients = [fed.client("market", instruments=wish) for wish in wishes]
+    for client in clients:
+        await client.until("snapshot")
+    fed.put("feat", prices())
+    found = [[each["instrument"] for each in (await client.until("latest"))["data"]] for client in clients]
+    assert found == [["btc-usdt.binance", "eth-usdt.binance"], ["btc-usdt.binance"], ["eth-usdt.binance"]]
+
+
+async def test_holds_and_virtual_fills_are_in_the_snapshots() -> None:
+    fed = Fed()
+    fed.put("ord", replace(example("ord", "state"), holds=("halted: strategy ma_cross",)))
+    shadow = example("ord", "shadow")
+    fed.put("ord", shadow, replace(shadow, fill_id="f-2", ordinal=2, position=Decimal(0)))
+    found = json.loads(whole_text(fed.hub, ("state", "signals"), None))
+    assert found["caught_up"] is True
+    assert (found["seq"], found["session"]) == (fed.sequence, SESSION)
+    assert found["channels"]["state"]["holds"] == ["halted: strategy ma_cross"]
+    virtual = found["channels"]["signals"]["shadow"]
+    assert [each["fill_id"] for each in virtual["fills"]] == [shadow.fill_id, "f-2"]
+    (ledger,) = virtual["ledger"]
+    assert (ledger["strategy"], ledger["position"]) == (shadow.strategy, "0")
+
+
+async def test_before_the_log_is_read_there_is_no_first_state() -> None:
+    fed = Fed()
+    fed.feed.caught_up = False
+    found = json.loads(whole_text(fed.hub, CHANNELS, None))
+    assert (found["caught_up"], found["channels"]) == (False, {})
+
+
+async def test_a_stream_goes_on_from_the_first_state_without_a_hole_or_a_repeat() -> None:
+    fed = Fed()
+    fed.put("ven", fill(fill_id="f-1"))
+    first = json.loads(whole_text(fed.hub, CHANNELS, None))
+    fed.put("ven", fill(fill_id="f-2"))
+    client = fed.client(*CHANNELS, after=first["seq"], session=first["session"])
+    events = (await client.until("events"))["events"]
+    assert [each["fill_id"] for each in first["channels"]["fills"]] == ["f-1"]
+    assert [each["data"]["fill_id"] for each in events] == ["f-2"]

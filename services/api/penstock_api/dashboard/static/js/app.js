@@ -4,6 +4,7 @@ import { attribute, classes, h, replace, text } from "./dom.js";
 import { clock, exact, money, moment, percent, tone } from "./format.js";
 import { recolour } from "./parts/chart.js";
 import { dialog, flatten, halt, help, resume } from "./parts/dialogs.js";
+import { placeOrder } from "./parts/ordering.js";
 import * as health from "./pages/health.js";
 import * as market from "./pages/market.js";
 import * as orders from "./pages/orders.js";
@@ -39,6 +40,8 @@ for (const [name, extra] of [["Trading", ""], ["Equity", ""], ["PnL today", ""],
   facts[name] = name === "Trading" ? h("span.badge.large", {}, "…") : h("span.value", {}, "–");
   by("facts").append(name === "Trading" ? facts[name] : h("div.fact", { class: extra }, h("span.label", {}, name), facts[name]));
 }
+const part = h("a.badge.fair", { href: "#/risk", hidden: true });
+facts.Trading.after(part);
 const link = h("span.badge", { role: "status" }, h("span.dot"), h("span", {}, "connecting"));
 const theme = h("button", { type: "button", onclick: switchTheme });
 const go = h("button.danger", { type: "button", onclick: () => (store.trading.state === "active" || store.trading.state === null ? halt() : steer()) }, "Halt");
@@ -59,6 +62,8 @@ function top() {
   const state = store.session?.ended_at ? "ended" : store.trading.state;
   classes(facts.Trading, `badge large ${{ active: "good", reducing: "fair", halted: "bad" }[state] ?? ""}`.trim());
   text(facts.Trading, (state ?? "starting").toUpperCase());
+  part.hidden = !store.trading.holds.length;
+  text(part, `${store.trading.holds.length} held apart`);
   text(facts.Equity, money(now?.equity, currency, { unit: true }));
   text(facts["PnL today"], day ? `${money(day.pnl, currency, { signed: true })} (${percent(day.share)})` : "–");
   classes(facts["PnL today"], `value ${tone(day?.pnl)}`.trim());
@@ -143,17 +148,20 @@ function soon(happened = false) {
 function frame() {
   wanted = true;
   dueAt = Infinity;
-  requestAnimationFrame(() => { wanted = false; draw(); });
+  requestAnimationFrame(() => {
+    const began = performance.now();
+    wanted = false;
+    draw();
+    setTimeout(() => { took = Math.min(100, performance.now() - began); }); // with layout and paint
+  });
 }
 
 function draw() {
   if (stream.missing.size) return; // snapshots are on their way: not half of them
-  const began = performance.now();
   top();
   page?.update();
   document.body.dataset.sequence = stream.sequence ?? "";
   drawnAt = performance.now();
-  took = drawnAt - began;
 }
 
 // --- who is this
@@ -216,6 +224,7 @@ function keyboard(event) {
   const name = Object.keys(PAGES)[at];
   if (name) location.hash = `#/${name}`;
   else if (event.key === "h") go.click();
+  else if (event.key === "o") { if (can("operator")) placeOrder(store); }
   else if (event.key === "t") switchTheme();
   else if (event.key === "?") shortcuts();
   else return;
@@ -224,7 +233,7 @@ function keyboard(event) {
 
 function shortcuts() {
   const box = h("input", { type: "checkbox", checked: keys, onchange: () => { keys = box.checked; kept("keys", keys ? "on" : "off"); } });
-  help([...Object.values(PAGES).map((each, index) => [String(index + 1), each.title]), ["h", "Halt; when halted, resume or flatten"], ["t", "Dark or light"], ["?", "This list"], ["Esc", "Close a dialog"]], h("label.row", {}, h("span", {}, box, " keys work outside of dialogs")));
+  help([...Object.values(PAGES).map((each, index) => [String(index + 1), each.title]), ["h", "Halt; when halted, resume or flatten"], ["o", "Place an order"], ["t", "Dark or light"], ["?", "This list"], ["Esc", "Close a dialog"]], h("label.row", {}, h("span", {}, box, " keys work outside of dialogs")));
 }
 
 by("tools").insertBefore(h("button.wide", { type: "button", "aria-label": "Keyboard shortcuts", onclick: shortcuts }, "?"), theme);

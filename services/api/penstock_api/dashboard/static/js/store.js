@@ -10,7 +10,7 @@ export class Store {
   constructor() {
     this.version = 0;
     this.session = null;
-    this.trading = { state: null, reason: "", stop: "", flat: true };
+    this.trading = { state: null, reason: "", stop: "", flat: true, holds: [] };
     this.changes = [];
     this.commands = [];
     this.account = null;
@@ -21,6 +21,7 @@ export class Store {
     this.positions = new Map();
     this.signals = new Map();
     this.notes = [];
+    this.shadow = { fills: [], ledger: new Map() }; // what shadow strategies would have traded
     this.orders = new Map();
     this.fills = [];
     this.market = new Map();
@@ -106,6 +107,7 @@ export class Store {
       signals: () => {
         this.signals = new Map(data.recent.map((each) => [each.signal.signal_id, each]));
         this.notes = data.notes;
+        this.shadow = { fills: data.shadow.fills, ledger: new Map(data.shadow.ledger.map((each) => [`${each.strategy} ${each.instrument}`, each])) };
       },
       orders: () => {
         this.orders = new Map();
@@ -119,7 +121,7 @@ export class Store {
       metrics: () => this.#measured(data),
       state: () => {
         this.session = data.session;
-        this.trading = { state: data.trading_state, reason: data.trading_reason, stop: data.stop, flat: data.flat };
+        this.trading = { state: data.trading_state, reason: data.trading_reason, stop: data.stop, flat: data.flat, holds: data.holds };
         this.changes = data.changes;
         this.commands = data.commands;
       },
@@ -180,6 +182,10 @@ export class Store {
       "sig.note": () => { this.notes = [...this.notes, data].slice(-100); },
       "ord.refused": () => this.#change(this.signals, data.signal_id, { outcome: "refused", refusal: data }),
       "ord.resolved": () => this.#change(this.signals, data.signal_id, { outcome: data.outcome }),
+      "ord.shadow": () => {
+        this.shadow.fills = [...this.shadow.fills, data].slice(-KEPT);
+        this.shadow.ledger.set(`${data.strategy} ${data.instrument}`, data);
+      },
       "ord.approved": () => {
         this.#change(this.signals, data.signal_id, { outcome: "approved", order_id: data.order_id });
         this.#keep(this.orders, data.order_id, this.#order({ order: data, status: "approved", steps: [["approved", data.ts]] }));
@@ -200,7 +206,7 @@ export class Store {
         });
       },
       "ord.state": () => {
-        this.trading = { ...this.trading, state: data.state, reason: data.accepted ? data.reason : this.trading.reason };
+        this.trading = { ...this.trading, state: data.state, reason: data.accepted ? data.reason : this.trading.reason, holds: data.holds };
         this.changes = [...this.changes, data].slice(-KEPT);
       },
       "ctl.command": () => { this.commands = [...this.commands, data].slice(-20); },

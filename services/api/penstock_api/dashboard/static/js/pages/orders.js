@@ -1,8 +1,9 @@
 // Orders and fills, as they happen and back in time; each order opens its story.
 
 import { attribute, card, h, text } from "../dom.js";
-import { average, clock, exact, fee, price, words } from "../format.js";
+import { average, clock, exact, fee, money, price, tone, words } from "../format.js";
 import { ask } from "../parts/dialogs.js";
+import { modifyOrder, placeOrder } from "../parts/ordering.js";
 import { averagePrice, openOrder } from "../parts/story.js";
 import { Table } from "../parts/table.js";
 import { get } from "../rest.js";
@@ -16,7 +17,7 @@ const PAGE = 100;
 // A row of the history as the stream would have told it.
 const fromRow = (row) => ({ order: row, status: row.status, quantity_filled: row.quantity_filled, value_filled: "0", average_price: row.average_price, reason: "", steps: [["approved", row.ts]], ts_effect: row.routed_at, ts_known: null });
 
-export function mount(root, { store, can }) {
+export function mount(root, { store, can, chosen }) {
   const filter = { strategy: "", instrument: "", status: "", words: "" };
   const older = { orders: [], fills: [], orderCursor: undefined, fillCursor: undefined };
   const choose = (label, name, options) => {
@@ -41,12 +42,17 @@ export function mount(root, { store, can }) {
     { title: "Status", value: (each) => words(each.status), badge: (each) => tones(each.status) },
     { title: "Why", wrap: true, value: (each) => each.reason || words(each.order.reason) },
     { title: "Action", cell: (cell, each) => {
-      let button = cell.firstChild;
-      if (!button) cell.append((button = h("button.plain", { type: "button" }, "Cancel")));
-      button.onclick = () => cancel(each);
-      attribute(button, "aria-label", `Cancel order ${each.order.ordinal}`);
-      attribute(button, "hidden", terminal(each.status) ? "" : null);
-      attribute(button, "disabled", can("operator") ? null : "");
+      if (!cell.firstChild) cell.append(h("button.plain", { type: "button" }, "Change"), h("button.plain", { type: "button" }, "Cancel"));
+      const [change, end] = cell.children, over = terminal(each.status);
+      // Risk's own closing orders, and what protects a position, are not an operator's to change.
+      const fixed = !each.order.limit_price && !each.order.stop_price || each.order.parent_id;
+      change.onclick = () => modifyOrder(store, each);
+      end.onclick = () => cancel(each);
+      for (const [button, name, hidden] of [[change, "Change", over || fixed], [end, "Cancel", over]]) {
+        attribute(button, "aria-label", `${name} order ${each.order.ordinal}`);
+        attribute(button, "hidden", hidden ? "" : null);
+        attribute(button, "disabled", can("operator") ? null : "");
+      }
     } },
   ], { empty: "No order that meets the filter.", key: (each) => each.order.order_id, open, tall: true });
   const fills = new Table("Fills, newest first", [
@@ -60,11 +66,24 @@ export function mount(root, { store, can }) {
     { title: "Liquidity", value: (each) => each.liquidity },
     { title: "Venue", value: (each) => each.venue },
   ], { empty: "No fill that meets the filter.", key: (each) => each.fill_id, tall: true });
+  const shadows = new Table("Virtual fills of shadow strategies, newest first", [
+    { title: "Time", value: (each) => clock(each.ts, { millis: true }) },
+    { title: "Side", value: (each) => each.side, tone: (each) => (each.side === "buy" ? "up" : "down") },
+    { title: "Instrument", value: (each) => each.instrument },
+    { title: "Strategy", value: (each) => each.strategy },
+    { title: "Quantity", number: true, value: (each) => exact(each.quantity) },
+    { title: "Price", number: true, value: (each) => price(each.price, store.market.get(each.instrument)?.last) },
+    { title: "Fee", number: true, value: (each) => `${fee(each.fee)} ${each.currency}` },
+    { title: "Position after", number: true, value: (each) => exact(each.position, { signed: true }) },
+    { title: "Realised", number: true, value: (each) => money(each.pnl_realized, each.currency, { signed: true }), tone: (each) => tone(each.pnl_realized) },
+  ], { key: (each) => each.fill_id, tall: true });
+  const virtual = card("Shadow: virtual fills, none of which left risk", null, shadows.element);
+  const place = h("button.primary", { type: "button", disabled: !can("operator"), onclick: () => placeOrder(store, filter.instrument || null) }, "Place an order…");
   const moreOrders = h("button", { type: "button", onclick: () => load("orders") }, "Older orders");
   const moreFills = h("button", { type: "button", onclick: () => load("fills") }, "Older fills");
   const says = h("span.quiet", { role: "status" });
-  root.append(h("div.head", {}, h("h1", {}, "Orders and fills"), says, strategy, instrument, status, search),
-    h("div.stack", {}, card("Orders", moreOrders, orders.element), card("Fills", moreFills, fills.element)));
+  root.append(h("div.head", {}, h("h1", {}, "Orders and fills"), says, strategy, instrument, status, search, place),
+    h("div.stack", {}, card("Orders", moreOrders, orders.element), card("Fills", moreFills, fills.element), virtual));
 
   async function open(each) {
     const id = each.order.order_id;
@@ -115,6 +134,18 @@ export function mount(root, { store, can }) {
   const fits = (each) => (!filter.strategy || each.strategy === filter.strategy) && (!filter.instrument || each.instrument === filter.instrument);
   const said = (...values) => !filter.words || values.some((value) => String(value ?? "").toLowerCase().includes(filter.words));
 
+  // An order that the address names: of the session's last ones, or from the database.
+  async function openChosen() {
+    const known = store.orders.get(chosen);
+    if (known) return open(known);
+    try {
+      const { order } = await get(`/orders/${encodeURIComponent(chosen)}`);
+      await open(fromRow(order));
+    } catch (problem) {
+      text(says, problem.message);
+    }
+  }
+
   function update() {
     options(strategy, [...new Set([...store.orders.values()].map((each) => each.order.strategy))].sort());
     options(instrument, store.instruments);
@@ -123,6 +154,8 @@ export function mount(root, { store, can }) {
     orders.update(merged.filter((each) => fits(each.order) && said(each.order.order_id, each.order.signal_id, each.reason, each.order.reason)
       && (!filter.status || (filter.status === "working" ? !terminal(each.status) : each.status === filter.status))));
     const known = new Set(store.fills.map((each) => each.fill_id));
+    virtual.hidden = !store.shadow.fills.length;
+    shadows.update(store.shadow.fills.slice().reverse().filter((each) => fits(each) && said(each.fill_id, each.signal_id)));
     fills.update([...store.fills.slice().reverse(), ...older.fills.filter((each) => !known.has(each.fill_id))].filter((each) => fits(each) && said(each.fill_id, each.order_id)));
   }
 
@@ -131,5 +164,6 @@ export function mount(root, { store, can }) {
     for (const value of values) if (!present.has(value)) select.append(h("option", { value }, value));
   }
 
+  if (chosen) openChosen();
   return { update, destroy() {} };
 }

@@ -4,6 +4,7 @@ import { card, classes, h, replace, text } from "../dom.js";
 import { average, clock, count, exact, money, moment, percent, price, tone, words } from "../format.js";
 import { EquityChart } from "../parts/chart.js";
 import { evidence, factsList, openOrder, sentence } from "../parts/story.js";
+import { held } from "../parts/holds.js";
 import { Table } from "../parts/table.js";
 import { Tiles } from "../parts/tiles.js";
 
@@ -14,9 +15,10 @@ const STATES = { active: "It trades: orders go out within the limits.", reducing
 export function mount(root, { store, act }) {
   const tiles = new Tiles(["Equity", "PnL today", "Drawdown", "Gross exposure", "Net exposure", "Orders"]);
   const chart = new EquityChart();
-  const state = { badge: h("span.badge.large"), says: h("p"), since: h("p.quiet.small"), list: h("ul.feed") };
+  const state = { badge: h("span.badge.large"), says: h("p"), held: h("ul.feed", { "aria-label": "Parts held apart" }), since: h("p.quiet.small"), list: h("ul.feed") };
   const why = h("div.body"), refused = h("div.body"), refusedBadge = h("span.badge");
   const open = h("button.plain", { type: "button", hidden: true }, "Tick to fill");
+  const explain = h("a.small", { hidden: true }, "Its whole story");
   const positions = new Table("Open positions", [
     { title: "Instrument", value: (each) => each.instrument },
     { title: "Strategy", value: (each) => each.strategy },
@@ -40,10 +42,10 @@ export function mount(root, { store, act }) {
     h("div.grid", {},
       h("div.w8.stack", {}, card("Equity and drawdown", null, chart.element), card("Open positions", null, positions.element)),
       h("div.w4.stack", {},
-        card("Is it trading?", state.badge, h("div.body.stack", {}, state.says, state.since,
+        card("Is it trading?", state.badge, h("div.body.stack", {}, state.says, state.held, state.since,
           h("p.small.quiet", {}, "To stop: the red Halt button above, ", h("span.key", {}, "h"), " on the keyboard, ", h("code", {}, "penstock halt"), " in a terminal, or a file ", h("code", {}, "kill.txt"), " in the data directory.")), state.list),
         card("Last refusal", refusedBadge, refused)),
-      h("div.w6", {}, card("Why the last order?", open, why)),
+      h("div.w6", {}, card("Why the last position?", [explain, open], why)),
       h("div.w6", {}, card("Last fills", null, fills.element))));
   let shownOrder = null, shownRefusal = null, last = null;
   open.onclick = () => last && openOrder(last.order, last.signal, store.fills.filter((fill) => fill.order_id === last.order.order.order_id));
@@ -75,6 +77,7 @@ export function mount(root, { store, act }) {
     text(state.says, store.session?.ended_at ? `The session is over: ${words(store.session.stop_reason)}.` : STATES[now] ?? "Risk has not said anything yet.");
     const change = store.changes.filter((each) => each.state !== each.previous).at(-1);
     text(state.since, stop ? `Ending: ${stop}` : change ? `Since ${moment(change.ts)}: ${change.reason || "no reason given"}` : "No halt in this session.");
+    held(state.held, store.trading.holds);
     const rows = store.changes.slice(-4).reverse();
     const key = rows.map((each) => each.ts + each.reason).join();
     if (state.key !== key) {
@@ -85,16 +88,21 @@ export function mount(root, { store, act }) {
 
   function lastOrder() {
     const order = [...store.orders.values()].filter((each) => Number(each.quantity_filled)).at(-1) ?? [...store.orders.values()].at(-1);
-    open.hidden = !order;
+    open.hidden = explain.hidden = !order;
     if (!order) return shownOrder === null ? (shownOrder = "", replace(why, h("p.quiet", {}, "No order yet."))) : null;
     const signal = store.signals.get(order.order.signal_id);
     last = { order, signal };
-    const key = `${order.order.order_id} ${order.status} ${order.quantity_filled} ${Boolean(signal)}`;
+    const key = `${order.order.order_id} ${order.status} ${order.quantity_filled} ${Boolean(signal)} ${store.positions.get(`${order.order.strategy} ${order.order.instrument}`)?.quantity}`;
     if (key === shownOrder) return;
     shownOrder = key;
+    explain.href = `#/orders/${encodeURIComponent(order.order.order_id)}`;
+    const position = store.positions.get(`${order.order.strategy} ${order.order.instrument}`);
     replace(why, h("p.story", {}, sentence(order, signal)), factsList([
       ["When", moment(order.order.ts, { millis: true })],
       ["Status", words(order.status)],
+      ["Position now", position ? `${exact(position.quantity, { signed: true })} ${position.instrument}${Number(position.quantity) ? ` at ${average(position.average_price)}` : ", flat"}` : null],
+      ["Decided on", signal ? exact(signal.signal.price) : null],
+      ["Model", signal?.signal.model_version || null],
       ...evidence(signal?.signal).slice(0, 6),
     ]));
   }

@@ -2,12 +2,17 @@
 
 import { card, classes, h, text } from "../dom.js";
 import { amountOf, clock, exact, percent, words } from "../format.js";
+import { resume } from "../parts/dialogs.js";
+import { held } from "../parts/holds.js";
 import { Table } from "../parts/table.js";
 import { get } from "../rest.js";
 
 export const title = "Risk";
 
-export function mount(root, { store }) {
+export function mount(root, { store, can }) {
+  const parts = h("ul.feed", { "aria-label": "Parts held apart" });
+  const lift = h("button.plain", { type: "button", disabled: !can("risk_admin"), onclick: resume }, "Resume all…");
+  const holds = card("Held apart, while the rest trades on", lift, parts);
   const meters = h("div");
   const says = h("p.empty", { role: "status" }, "Asking for the limits…");
   const state = h("span.badge.large");
@@ -36,7 +41,7 @@ export function mount(root, { store }) {
     { title: "Since the start", value: (each) => (each.changed ? "changed" : "as begun"), badge: (each) => (each.changed ? "fair" : "") },
   ], { empty: "Not told.", key: (each) => each.name, tall: true });
   root.append(h("div.head", {}, h("h1", {}, "Risk"), state),
-    h("div.stack", {}, card("Limits: used of allowed", null, says, meters), card("Refusals", null, refusals.element), card("Halts, reductions, stops", null, changes.element), card("Other settings of risk", null, settings.element)));
+    h("div.stack", {}, holds, card("Limits: used of allowed", null, says, meters), card("Refusals", null, refusals.element), card("Halts, reductions, stops", null, changes.element), card("Other settings of risk", null, settings.element)));
   const rows = new Map();
   let risk = null, asked = 0, told = 0;
 
@@ -92,6 +97,8 @@ export function mount(root, { store }) {
     load();
     classes(state, `badge large ${{ active: "good", reducing: "fair", halted: "bad" }[store.trading.state] ?? ""}`.trim());
     text(state, (store.trading.state ?? "starting").toUpperCase());
+    holds.hidden = !store.trading.holds.length;
+    held(parts, store.trading.holds);
     if (risk) draw();
     refusals.update(store.refusals.slice().reverse());
     changes.update(store.changes.slice().reverse());

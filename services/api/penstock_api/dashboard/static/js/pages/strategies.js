@@ -65,24 +65,26 @@ export function mount(root, { store, can }) {
     const failed = about ? Boolean(about.failed) : Boolean(error);
     classes(part.badge, `badge ${failed ? "bad" : on ? "good" : ""}`.trim());
     text(part.badge, failed ? "stopped by an error" : on ? "on" : "off");
-    text(part.mode, about?.mode === "shadow" ? "shadow: a virtual ledger only" : "trades");
+    text(part.mode, about?.mode === "shadow" ? "shadow: a virtual ledger only" : about?.mode === "trade" || !about ? "trades" : words(about.mode));
     text(part.toggle, on && !failed ? "Switch off" : "Switch on");
     attribute(part.toggle, "aria-label", `${on && !failed ? "Switch off" : "Switch on"} ${name}`);
     part.toggle.disabled = !can("operator");
     part.toggle.onclick = () => ask(on && !failed
       ? { title: `Switch ${name} off`, action: "Switch off", danger: true, path: `/strategies/${encodeURIComponent(name)}/off`, says: "It decides nothing any more. Its positions stay; close them on the page of positions." }
       : { title: `Switch ${name} on`, action: "Switch on", path: `/strategies/${encodeURIComponent(name)}/on`, says: "It decides again, from the next bar on." });
-    const rows = [...store.positions.values()].filter((each) => each.strategy === name);
+    const shadow = about?.mode === "shadow";
+    const rows = shadow ? virtual(name) : [...store.positions.values()].filter((each) => each.strategy === name);
     const currency = store.money?.currency ?? "";
     const sum = (field) => rows.reduce((total, each) => total + Number(each[field] ?? 0), 0);
     const pnl = sum("pnl_realized") + sum("pnl_unrealized") - sum("fees");
     const outcomes = Object.entries(mine.reduce((all, each) => ({ ...all, [each.outcome ?? "open"]: (all[each.outcome ?? "open"] ?? 0) + 1 }), {})).map(([outcome, many]) => `${count(many)} ${words(outcome)}`).join(", ");
     const held = rows.filter((each) => Number(each.quantity)).map((each) => `${exact(each.quantity, { signed: true })} ${each.instrument}`).join(", ") || "flat";
     once(part, "figures", JSON.stringify([pnl, outcomes, held, about]), () => replace(part.figures, factsList([
-      ["PnL after fees", h("span", { class: tone(pnl) }, money(pnl, currency, { signed: true }), ` ${currency}`)],
+      [shadow ? "Virtual PnL after fees" : "PnL after fees", h("span", { class: tone(pnl) }, money(pnl, currency, { signed: true }), ` ${currency}`)],
       ["Realised", `${money(sum("pnl_realized"), currency, { signed: true })}, fees ${money(sum("fees"), currency)}`],
       ["Unrealised", money(sum("pnl_unrealized"), currency, { signed: true })],
-      ["Position", held],
+      [shadow ? "Virtual position" : "Position", held],
+      ["Virtual trades", shadow ? `${count(sum("trades"))}, of which ${count(sum("trades_won"))} won` : null],
       ["Last signals", outcomes || "none yet"],
       ["Code", about?.source ?? null],
       ["Sees", about?.instruments?.length ? `${about.instruments.join(", ")} in bars of ${duration(about.interval / 1e6)}` : null],
@@ -95,6 +97,14 @@ export function mount(root, { store, can }) {
     once(part, "notes", notes.map((each) => each.ts).join(), () => replace(part.notes, notes.map((each) => h("li", {}, h("time", {}, clock(each.ts)), h("span.badge", { class: { error: "bad", warning: "fair" }[each.level] ?? "" }, each.level), h("span.text", {}, each.text)))));
     const parameters = about ? { ...about.parameters, ...about.guardrails } : null;
     once(part, "parameters", JSON.stringify(parameters), () => replace(part.parameters, parameters ? factsList(Object.entries(parameters).map(([key, value]) => [words(key), typeof value === "object" ? JSON.stringify(value) : String(value)])) : h("p.quiet", {}, "Not told.")));
+  }
+
+  // The ledger of a shadow strategy, as its last virtual fills left it, at the prices of risk's last report.
+  function virtual(name) {
+    return [...store.shadow.ledger.values()].filter((each) => each.strategy === name).map((each) => {
+      const now = store.metrics?.shadow.find((one) => one.strategy === name && one.instrument === each.instrument);
+      return { ...each, quantity: each.position, pnl_unrealized: now?.pnl_unrealized ?? null };
+    });
   }
 
   return { update, destroy() {} };

@@ -84,11 +84,20 @@ export class EquityChart extends Base {
   }
 
   update(points) {
-    const key = `${points.length} ${points.at(-1)?.[0]}`;
+    const last = points.at(-1), key = `${points.length} ${last?.[0]}`;
     if (key === this.drawn) return;
+    const one = this.drawn === `${points.length - 1} ${points.at(-2)?.[0]}` && last[1] >= this.least && last[1] <= this.most;
     this.drawn = key;
+    if (one) {
+      const time = Math.floor(last[0] / 1e9);
+      this.equity.update({ time, value: last[1] });
+      this.fall.update({ time, value: -last[2] });
+      return this.follow();
+    }
     const values = points.map((point) => point[1]);
-    const spread = Math.max(...values) - Math.min(...values);
+    this.least = Math.min(...values);
+    this.most = Math.max(...values);
+    const spread = this.most - this.least;
     this.digits = spread > 500 ? 0 : spread > 5 ? 1 : 2;
     this.equity.setData(seconds(points, (point) => point[1]));
     this.fall.setData(seconds(points, (point) => -point[2]));

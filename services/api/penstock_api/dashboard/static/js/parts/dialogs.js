@@ -37,7 +37,8 @@ export function ask({ title, says, path, body = {}, action, danger = false, reas
     replace(outcome, h("div.outcome", {}, "Sent; waiting for the answer…"));
     try {
       const given = reason === "none" ? {} : { reason: why.value.trim() };
-      const found = await send(path, { ...body, ...given, ...extra?.values() }, method);
+      // What is deleted has no body: the reason goes with the address.
+      const found = method === "DELETE" ? await send(`${path}?${new URLSearchParams(given)}`, {}, method) : await send(path, { ...body, ...given, ...extra?.values() }, method);
       const pending = found?.outcome === "pending";
       replace(outcome, h("div", { class: `outcome ${pending ? "" : "good"}` }, pending
         ? "In the log, but nothing was heard of it yet: watch the state above."
