@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock_contracts.base import Family, Message, type_of
 from penstock_contracts.catalog import message_types
-from penstock_contracts.control import Claim, ConfigChanged, Session
+from penstock_contracts.control import Audited, Claim, ConfigChanged, Session
 from penstock_contracts.features import DriftMeasured, RegimeTagged
 from penstock_contracts.market import (
     Funding,
@@ -61,6 +61,17 @@ from support.messages import (
 
 def _control() -> dict[str, Message]:
     return {
+        "audit": Audited(
+            ts=START,
+            who="desk",
+            what="POST /api/v1/resume",
+            outcome="refused",
+            reason="desk has the role operator; this takes risk_admin",
+            command_id="c-01HV3Z",
+            origin="api 10.0.0.7",
+            status=403,
+            unwritten=2,
+        ),
         "claim": Claim(producer="ingest", nonce="9f2d4c", succeeds=41),
         "command": command(instrument=KEY, arguments={"scope": "instrument"}),
         "config": ConfigChanged(ts=START, path="risk.order_notional_max", value="20000", by="operator"),

@@ -94,6 +94,29 @@ class ConfigChanged:
     by: Name
 
 
+@message("ctl", "audit")
+class Audited:
+    """Something that changed nothing and belongs into the audit: a request that was refused before it became
+    a command, a command that was read too late.
+    """
+
+    ts: Ns
+    """Wall time, ns."""
+    who: Name
+    """`nobody` where that is not known."""
+    what: Line
+    """What was wanted: a command's verb, or a request's method and route."""
+    outcome: Literal["refused", "expired"]
+    reason: Line
+    command_id: Id | None = None
+    origin: Line = ""
+    """From where it came, such as `api 127.0.0.1`."""
+    status: Count | None = None
+    """Of the answer to a request (HTTP)."""
+    unwritten: Count = 0
+    """Others that came since the one before and were too many to be written."""
+
+
 @message("ctl", "claim")
 class Claim:
     """A writer that is not deterministic takes over: the claim's log sequence becomes its epoch."""

@@ -15,6 +15,7 @@ from penstock_api import openapi, problems
 from penstock_api.access.browser import Cookies
 from penstock_api.access.gate import Gate, GateMiddleware
 from penstock_api.access.tokens import FILE, TokenFile
+from penstock_api.access.trail import Trail, TrailMiddleware
 from penstock_api.bounds import Bounds
 from penstock_api.charts import Charts
 from penstock_api.config import ApiConfig
@@ -101,6 +102,8 @@ def create_app(
         timeout_s=config.request_timeout_s,
     )
     app.add_middleware(GateMiddleware, gate=Gate(config, tokens, cookies))
+    trail = app.state.trail = Trail(log)
+    app.add_middleware(TrailMiddleware, trail=trail, routes=openapi.routes_of(app))
     app.add_middleware(AnswerHeaders)
     for router in ROUTERS:
         app.include_router(router)

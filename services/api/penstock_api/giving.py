@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Any
 
 from fastapi import Request, Response
-from penstock_contracts.control import Command, Verb
+from penstock_contracts.control import Audited, Command, Verb
 from penstock_contracts.orders import TradingStateChanged
 from penstock_contracts.signals import Note
 from penstock_contracts.types import TradingState
@@ -123,6 +123,10 @@ def _answered(context: Context, response: Response, command: Command, answer: An
     if answer is None:
         response.status_code = 202
         return CommandAnswer(command_id=command_id, outcome="pending", state=state)
+    if isinstance(answer, Audited):
+        raise Problem(
+            409, f"{answer.outcome}: {answer.reason}", more={"command_id": command_id, "state": state}
+        )
     if isinstance(answer, Note):
         if answer.level == "warning":
             raise Problem(409, answer.text, more={"command_id": command_id, "state": state})

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.base import Family, Message
-from penstock_contracts.control import Command, Session
+from penstock_contracts.control import Audited, Command, Session
 from penstock_contracts.features import Prices
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.interval import Done
@@ -39,7 +39,7 @@ KINDS: dict[Family, frozenset[str]] = {
     "sig": frozenset({"signal", "note", "done"}),
     "ord": frozenset({"approved", "refused", "resolved", "shadow", "position", "pnl", "state", "done"}),
     "ven": frozenset({"submitted", "accepted", "event", "fill", "balance", "done"}),
-    "ctl": frozenset({"session", "command"}),
+    "ctl": frozenset({"session", "command", "audit"}),
 }
 """What is taken; anything else need not even be decoded."""
 
@@ -86,7 +86,7 @@ class SessionView:
         return found if isinstance(found, dict) else {}
 
 
-Answer = TradingStateChanged | Note
+Answer = TradingStateChanged | Note | Audited
 
 
 @dataclass(slots=True)
@@ -165,6 +165,10 @@ class Replica:
         self.commands.setdefault(message.command_id, message)  # of two with one id the first counts
         if len(self.commands) > COMMANDS_MAX:
             self.commands.popitem(last=False)
+
+    def _audited(self, message: Audited) -> None:
+        if message.command_id is not None:
+            self._answered(message.command_id, message)
 
     def _state(self, message: TradingStateChanged) -> None:
         self.trading_state = message.state
@@ -310,6 +314,7 @@ def _instruments(defined: object) -> dict[str, Instrument]:
 _FOLDS: dict[type, Callable[[Replica, Message], None]] = {
     Session: Replica._session,
     Command: Replica._command,
+    Audited: Replica._audited,
     InstrumentDefined: Replica._instrument,
     InstrumentStatus: Replica._status,
     Prices: Replica._prices,

@@ -77,7 +77,7 @@ async def serve(
         feeding = asyncio.create_task(feed.run(stop), name="feed")
         _log.info("serving", url=url)
         try:
-            async with watch.running():
+            async with watch.running(), app.state.trail.running():
                 await asyncio.wait({serving, feeding}, return_when=asyncio.FIRST_COMPLETED)
             await app.state.hub.close()
             web.should_exit = True

@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from penstock_contracts.control import Command
+from penstock_contracts.control import Audited, Command
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.market import Mark
 from penstock_runtime.errors import UnreadableHalt
@@ -21,6 +21,8 @@ class Door:
         self._passed_over: frozenset[int] = frozenset()
         """Log sequences of unreadable commands that an operator has passed over."""
         self._waiting: list[Command] = []
+        self.expired: dict[str, Command] = {}
+        """Commands that were read too late, by id, until the log says so."""
 
     async def open(self, log: Log) -> None:
         """Learn what operators have passed over."""
@@ -51,10 +53,19 @@ class Door:
             return None
         self._seen.add(command.command_id)
         if command.ts_expires < time.time_ns():
-            _log.warning("command_expired", command=command.command_id, verb=command.verb)
+            self.expired[command.command_id] = command
             return None
         self._waiting.append(command)
         return command
+
+    def told(self, delivered: Delivered) -> None:
+        """What the log says for the audit: commands that it tells to be expired need not be told again."""
+        try:
+            audited = delivered.decode()
+        except UnreadableMessage:
+            return  # of a newer version, and nothing that a session hangs on
+        if isinstance(audited, Audited) and audited.command_id is not None:
+            self.expired.pop(audited.command_id, None)
 
     def take(self) -> tuple[Command, ...]:
         """Everything that waits, for the mark that carries it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from penstock_contracts.base import Message
 from penstock_contracts.codec import adapter
-from penstock_contracts.control import Command, ConfigChanged, ManualOrder, Session
+from penstock_contracts.control import Audited, Command, ConfigChanged, ManualOrder, Session
 from penstock_contracts.features import DriftMeasured, RegimeTagged
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import Funding, Gap, InstrumentDefined, InstrumentStatus, Liquidation, Rate
@@ -173,6 +173,17 @@ def _config(message: ConfigChanged) -> Values:
     )
 
 
+def _audited(message: Audited) -> Values:
+    return _audit(
+        who=message.who,
+        what=text(message.what),
+        outcome=message.outcome,
+        reason=message.reason,
+        command_id=message.command_id,
+        details={name: getattr(message, name) for name in ("origin", "status", "unwritten")},
+    )
+
+
 def _regime(message: RegimeTagged) -> Values:
     return {"regime": message.regime}
 
@@ -257,6 +268,7 @@ TABLES: dict[type, Table] = {
     Fill: Table("fills", _FILL_COLUMNS, _fill),
     Command: Table("audit", (), _command),
     ConfigChanged: Table("audit", ("ts",), _config),
+    Audited: Table("audit", ("ts",), _audited),
     TradingStateChanged: Table("audit", ("ts",), _state),
     CancelRequested: Table("audit", ("ts",), _cancel),
 }

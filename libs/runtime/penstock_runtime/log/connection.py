@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 from penstock_contracts import codec, frames, headers, subjects
 from penstock_contracts.base import Family, Message, type_of
-from penstock_contracts.control import Claim, Command, Session
+from penstock_contracts.control import Audited, Claim, Command, Session
 
 from penstock_runtime import failpoints
 from penstock_runtime.errors import Halt, LogLost, NotPermitted, Unavailable
@@ -268,6 +269,11 @@ class Log:
         subject = subjects.subject(self.partition, "ctl", 1, "command")
         return await self._store(subject, command, command.command_id)
 
+    async def publish_audited(self, audited: Audited) -> int:
+        """Write what belongs into the audit; returns its log sequence. Unavailable when the log cannot."""
+        subject = subjects.subject(self.partition, "ctl", 1, "audit")
+        return await self._store(subject, audited, f"a-{secrets.token_hex(10)}")
+
     async def claim(self, claim: Claim) -> int:
         """Write a claim; returns its log sequence. Whether it holds, reading it back tells."""
         subject = subjects.claim_subject(self.partition, claim.producer)
@@ -275,7 +281,7 @@ class Log:
         failpoints.hit("after_claim")
         return sequence
 
-    async def _store(self, subject: str, message: Session | Command | Claim, identity: str) -> int:
+    async def _store(self, subject: str, message: Session | Command | Audited | Claim, identity: str) -> int:
         kind = type_of(message)
         ts = getattr(message, "ts", 0) or getattr(message, "ts_issued", 0)
         block = headers.unnumbered(kind.name, identity, ts, partition=self.partition, source="control")

@@ -3,13 +3,13 @@
 ======================  ================================================================================
 who                     may publish, beside its health and what reading takes
 ======================  ================================================================================
-``ingest``              ``md``; commands (the halt of the kill file), its claims, the session's end
+``ingest``              ``md``; commands (of the kill file), which expired, its claims, the session's end
 ``features``            ``feat``
 ``strategy``            ``sig``
 ``risk``                ``ord``
 ``execution``           ``ven``; at a live venue its claims, submissions, and halts of the egress guard
 ``recorder``            its progress; it removes from the log what is archived
-``api``                 commands
+``api``                 commands, and who was refused one
 ``operator``            everything of ``ctl``; it declares the streams
 ======================  ================================================================================
 
@@ -90,10 +90,14 @@ def _command(partition: int) -> str:
     return subjects.subject(partition, "ctl", 1, "command")
 
 
+def _audited(partition: int) -> str:
+    return subjects.subject(partition, "ctl", 1, "audit")
+
+
 def _ingest(partition: int) -> list[str]:
     end = subjects.subject(partition, "ctl", 1, "session", f"end.{subjects.NONE}")
     claim = subjects.claim_subject(partition, "ingest")
-    return [*_family("md", partition), _command(partition), claim, end]
+    return [*_family("md", partition), _command(partition), _audited(partition), claim, end]
 
 
 def _execution(partition: int) -> list[str]:
@@ -112,5 +116,5 @@ _OF_THEIR_OWN: dict[str, Callable[[int], list[str]]] = {
     "risk": lambda partition: _family(PLACES["risk"].family, partition),
     "execution": _execution,
     "recorder": _recorder,
-    "api": lambda partition: [_command(partition)],
+    "api": lambda partition: [_command(partition), _audited(partition)],
 }

@@ -62,7 +62,10 @@ class Gate:
         self._failures = Rates(config.failures_per_minute / 60, config.failures_per_minute)
 
     def pass_on(self, scope: Scope) -> Caller | None:
-        """Who calls; None for nobody that is known. Raises the Problem that turns the request away."""
+        """Who calls, None for nobody that is known, put into the request's state as well.
+
+        Raises the Problem that turns the request away.
+        """
         headers = Headers(scope=scope)
         address = scope["client"][0] if scope.get("client") else ""
         self._check_address(address)
@@ -74,6 +77,7 @@ class Gate:
         if changes:
             self._check_origin(headers, scope)
         caller = self._caller(headers, address, asked=asked, changes=changes and method not in SAFE)
+        scope.setdefault("state", {})["caller"] = caller
         self._check_rate(scope, caller, address, changes=method not in SAFE)
         return caller
 
@@ -142,7 +146,7 @@ class Gate:
 
 
 class GateMiddleware:
-    """Puts the caller into the request's state, or answers for the gate."""
+    """Lets pass whom the gate lets pass, and answers for it to all others."""
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
@@ -154,7 +158,7 @@ class GateMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            caller = self._gate.pass_on(scope)
+            self._gate.pass_on(scope)
         except Problem as refused:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": _CLOSE_POLICY, "reason": refused.detail})
@@ -162,7 +166,6 @@ class GateMiddleware:
             answer = problem(refused.status, refused.detail, headers=refused.headers)
             await answer(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
 
