@@ -6,11 +6,12 @@ import structlog
 from penstock_contracts.control import Audited, Command
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.market import Mark
-from penstock_runtime.errors import UnreadableHalt
+from penstock_runtime.errors import Unavailable, UnreadableHalt
 from penstock_runtime.log import Delivered, Log
 from penstock_runtime.passing import passed_over
 
 _log = structlog.get_logger(__name__)
+_NS_PER_S = 1_000_000_000
 
 
 class Door:
@@ -67,7 +68,34 @@ class Door:
         if isinstance(audited, Audited) and audited.command_id is not None:
             self.expired.pop(audited.command_id, None)
 
+    async def tell_expired(self, log: Log) -> None:
+        """Have the log say of each command that came too late that it did: whoever gave it waits for an
+        answer. What cannot be written now is left for later.
+        """
+        for command in list(self.expired.values()):
+            try:
+                await log.publish_audited(_expired(command, time.time_ns()))
+            except Unavailable as error:
+                _log.warning("expired_not_told", command=command.command_id, error=str(error))
+                return
+            _log.warning("command_expired", command=command.command_id, verb=command.verb)
+            self.expired.pop(command.command_id, None)
+
     def take(self) -> tuple[Command, ...]:
         """Everything that waits, for the mark that carries it."""
         commands, self._waiting = tuple(self._waiting), []
         return commands
+
+
+def _expired(command: Command, now: int) -> Audited:
+    allowed_s = (command.ts_expires - command.ts_issued) / _NS_PER_S
+    late_s = (now - command.ts_expires) / _NS_PER_S
+    return Audited(
+        ts=now,
+        who="ingest",
+        what=command.verb,
+        outcome="expired",
+        reason=f"it was read {late_s:.0f} s after the {allowed_s:.0f} s within which it could act",
+        command_id=command.command_id,
+        origin=command.origin,
+    )

@@ -23,7 +23,7 @@ from penstock_runtime.service import REST_S, surface
 from penstock_runtime.settings import ServiceSettings
 from penstock_runtime.version import code_hash
 
-from penstock_ingest import behind, expired
+from penstock_ingest import behind
 from penstock_ingest.answers import RELEASED_MAX, Answers
 from penstock_ingest.config import IngestConfig
 from penstock_ingest.door import Door
@@ -383,6 +383,8 @@ class IngestService:
         return True
 
     def _rouse(self) -> None:
+            if self._door.expired and self._control is not None and self._control.at_tail:
+                await self._door.tell_expired(self._log)
             if self._door.expired and self._control is not None and self._control.at_tail:
                 await expired.tell(self._log, self._door)
         self._wake.set()

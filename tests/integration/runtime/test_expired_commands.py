@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from penstock_contracts.control import Audited
-from penstock_ingest import expired
 from penstock_ingest.door import Door
 from penstock_runtime.log import Log
 from support.messages import command
@@ -48,8 +47,8 @@ async def test_the_log_says_once_that_a_command_expired_whoever_reads_it_again(n
         door = Door()
         assert await read(session.log, door) == []
         assert [each.command_id for each in door.take()] == ["c-early"]
-        await expired.tell(session.log, door)
-        await expired.tell(session.log, door)
+        await door.tell_expired(session.log)
+        await door.tell_expired(session.log)
         again = Door()
         (said,) = await read(session.log, again)
         assert (said.who, said.what, said.outcome, said.command_id) == (
@@ -60,5 +59,5 @@ async def test_the_log_says_once_that_a_command_expired_whoever_reads_it_again(n
         )
         assert re.fullmatch(r"it was read \d+ s after the 30 s within which it could act", said.reason)
         assert again.expired == {}
-        await expired.tell(session.log, again)
+        await again.tell_expired(session.log)
         assert len(await read(session.log, Door())) == 1
