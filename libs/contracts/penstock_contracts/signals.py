@@ -48,6 +48,10 @@ class OrderStyle:
     """Change what works in its place, where that is possible, instead of cancelling it first."""
 
 
+PLAIN = OrderStyle()
+"""At market, good till cancelled."""
+
+
 @message("sig", "signal")
 class Signal:
     """What a strategy wants now in one instrument. Has exactly one outcome."""

@@ -1,6 +1,7 @@
 """Settings of execution. Defaults are on the careful side."""
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 from penstock_contracts.types import Ns
@@ -62,7 +63,7 @@ class PaperConfig(BaseModel):
         description="Fraction of the notional paid when taking; default the instrument's.",
     )
 
-    @property
+    @cached_property
     def taking_cost(self) -> Decimal:
         """Half the spread and the slippage, as a fraction of the price."""
         return (self.spread_bps / 2 + self.slippage_bps) * _BPS

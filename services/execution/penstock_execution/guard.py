@@ -34,6 +34,7 @@ class Guard:
         self.config = config
         self.grid = grid
         self.state = GuardState()
+        self._kept_ns = config.approval_age_ns_max + grid + NS_PER_SECOND
 
     def blocks(
         self, order: OrderApproved, mark: int, instrument: Instrument | None, last: Decimal | None
@@ -86,7 +87,7 @@ class Guard:
     def end_interval(self, mark: int) -> None:
         """Forget the orders that need not be remembered any more."""
         sent = self.state.sent
-        horizon = mark - self.config.approval_age_ns_max - self.grid - NS_PER_SECOND
+        horizon = mark - self._kept_ns
         while sent:
             oldest = next(iter(sent))
             if sent[oldest] >= horizon:

@@ -90,8 +90,12 @@ class ToldOrder:
             ts=ts,
             ts_known=ts_known,
             side=approval.side,
+            price=trade.price,
+            quantity=trade.quantity,
+            fee=trade.fee,
+            fee_currency=trade.fee_currency,
+            liquidity=trade.liquidity,
             quantity_left=left,
-            **trade._asdict(),
         )
 
     def _next(self, event: Event) -> OrderState:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from penstock_contracts.base import Message
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.orders import LimitCheck, OrderApproved, SignalRefused
-from penstock_contracts.signals import OrderStyle, Signal
+from penstock_contracts.signals import PLAIN, Signal
 from penstock_contracts.types import (
     Direction,
     InstrumentKind,
@@ -36,7 +36,6 @@ from penstock_risk.stops import measured
 UNSHORTABLE = frozenset({InstrumentKind.SPOT, InstrumentKind.EQUITY})
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _MINUTE = 60 * NS_PER_SECOND
-_PLAIN = OrderStyle()
 _BOUNDLESS = Decimal(10**18)
 """Leverage of an account without equity."""
 
@@ -313,8 +312,8 @@ def _price(desk: Desk, draft: Draft) -> Refusal | None:
         )
     else:  # it grows with the price
         draft.unit_notional = account.unit_notional(contract, max(found.worst, found.dearest, market))
-    if style.type is OrderType.MARKET and style == _PLAIN and draft.replaced is None:
-        return None
+    if style is PLAIN and draft.replaced is None:
+        return None  # the form is the default one
     draft.form = OrderForm(
         type=OrderType(style.type),
         limit_price=found.limit,

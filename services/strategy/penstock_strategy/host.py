@@ -66,6 +66,12 @@ class StrategyHost:
         self.listening = True
         """Whether market data reaches it."""
         self.on_mark_declared = loaded.cls.on_mark is not Strategy.on_mark
+        self.hears = frozenset(
+            name
+            for name in ("on_order", "on_fill", "on_refused")
+            if getattr(loaded.cls, name) is not getattr(Strategy, name)
+        )
+        """Which of the callbacks about its orders do anything."""
         self._file = loaded.file
         self.fresh()
 
@@ -207,9 +213,14 @@ class StrategyHost:
         self, intents: Intents, event: str, callback: Callable[..., Intents]
     ) -> list[Message] | None:
         """Number what a callback returned; all of it or, when anything is wrong with it, nothing."""
-        single = isinstance(intents, Wish | Remark)
+        if type(intents) is Wish:
+            if self._passes(intents):
+                return [self._signal(intents)]
+            self.state.held_back += 1
+            return None
+        single = isinstance(intents, Remark)
         try:
-            wanted = [cast(Wish | Remark, intents)] if single else list(intents)  # type: ignore[arg-type]
+            wanted = [cast(Remark, intents)] if single else list(intents)  # type: ignore[arg-type]
             for each in wanted:
                 if not isinstance(each, Wish | Remark):
                     raise TypeError(  # noqa: TRY301

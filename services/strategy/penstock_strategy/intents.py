@@ -12,7 +12,7 @@ Number = Decimal | int | float | str
 """An amount: a float stands for its shortest decimal, so 0.1 is one tenth."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # nobody edits it; frozen it would take three times as long to make
 class Wish:
     """A signal to be: `Strategy.long`, `short` and `flat` make them."""
 

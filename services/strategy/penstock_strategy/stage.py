@@ -34,6 +34,15 @@ from penstock_strategy.intents import Intents
 from penstock_strategy.loader import load
 from penstock_strategy.views import Columns, Names
 
+_ABOUT_ORDERS = frozenset(
+    {
+        SignalResolved, SignalRefused, ShadowFilled, OrderApproved, OrderSubmitted, OrderAccepted,
+        OrderChanged, Fill,
+    }
+)  # fmt: skip
+"""What is told to the strategy that it is about, and to no other."""
+_ABOUT_ALL = frozenset({InstrumentDefined, InstrumentStatus, Gap, TradingStateChanged})
+_NEVER_DUE = StageStatus()
 _STOPPED = frozenset({MarketStatus.HALTED, MarketStatus.AUCTION})
 """What a venue says that no calendar lifts."""
 _Handler = Callable[[Columns, Names, int], list[Message] | None]
@@ -81,6 +90,11 @@ class StrategyStage:
                 raise StrategyLoadError(f"strategy.off: there is no strategy {name}")
             self._hosts[name].switch(on=False, ended=False)
         self._subscriptions = _subscriptions(list(self._hosts.values()))
+        self._handlers = {
+            series: [(each.handler, each.names) for each in subscriptions]
+            for series, subscriptions in self._subscriptions.items()
+        }
+        self._marking = [host for host in self._hosts.values() if host.on_mark_declared]
         self._columns: dict[tuple[str, int | str], Columns] = {}
         """Of messages that were not handed over to their end, by series."""
         self._checked: set[tuple[tuple[str, int | str], tuple[str, ...]]] = set()
@@ -93,7 +107,11 @@ class StrategyStage:
         kind = type(message)
         if kind is FeatureBars or kind is FeatureRows:
             return self._walk(message, 0, None, stop_at_output=False)[1]
-        return self._started() + self._told(message)
+        outputs = self._started()
+        if kind in _ABOUT_ORDERS:
+            host = self._hosts.get(message.strategy)
+            return outputs if host is None else outputs + _tell(host, kind, message)
+        return outputs + self._told(message) if kind in _ABOUT_ALL else outputs
 
     def process_until_output(
         self, message: FeatureBars | FeatureRows, begin: int = 0, end: int | None = None
@@ -109,10 +127,9 @@ class StrategyStage:
     def end_interval(self, end: IntervalEnd) -> Outputs:
         """Call `on_mark` at each mark, then act on the commands."""
         outputs = self._started()
-        marks = [host for host in self._hosts.values() if host.on_mark_declared]
-        if marks and not self._state.ended:
+        if self._marking and not self._state.ended:
             for ts in range(grid_after(end.start, self._grid), end.ts + 1, self._grid):
-                for host in marks:
+                for host in self._marking:
                     host.context.at = ts
                     if host.listening:
                         outputs += host.call("on_mark", host.strategy.on_mark, ts) or ()
@@ -128,7 +145,9 @@ class StrategyStage:
 
     def status(self) -> StageStatus:
         """Due at the next mark where a strategy that is on declares `on_mark`."""
-        due = any(host.on_mark_declared and host.listening for host in self._hosts.values())
+        if not self._marking:
+            return _NEVER_DUE
+        due = any(host.listening for host in self._marking)
         return StageStatus(next_due=self._state.mark + self._grid if due else NEVER)
 
     def describe(self) -> dict[str, Any]:
@@ -192,7 +211,7 @@ class StrategyStage:
         columns = self._columns.get(series)
         if columns is None or columns.message is not message:
             columns = self._columns[series] = Columns(message)
-        handlers = [(each.handler, each.names) for each in subscriptions]
+        handlers = self._handlers[series]
         row = begin
         for row in range(begin, rows):
             for handler, names in handlers:
@@ -221,7 +240,7 @@ class StrategyStage:
         return outputs
 
     def _told(self, message: Message) -> list[Message]:
-        """Hand a message about one strategy's orders to that strategy, and to no other."""
+        """Tell all strategies what concerns them all."""
         if isinstance(message, InstrumentDefined):
             self._define(message.instrument)
             return []
@@ -230,10 +249,7 @@ class StrategyStage:
             return self._all_told("on_status", message, message.ts_init, message.instrument)
         if isinstance(message, Gap):
             return self._all_told("on_disconnect", message, message.ts_init, message.instrument)
-        if isinstance(message, TradingStateChanged):
-            return self._state_changed(message)
-        host = self._hosts.get(getattr(message, "strategy", None) or "")
-        return _tell(host, message) if host is not None else []
+        return self._state_changed(message)
 
     def _state_changed(self, message: TradingStateChanged) -> list[Message]:
         """Tell every strategy when trading stops being active, and when it is again."""
@@ -290,10 +306,9 @@ class StrategyStage:
         return outputs
 
 
-def _tell(host: StrategyHost, message: Message) -> list[Message]:
+def _tell(host: StrategyHost, kind: type, message: Message) -> list[Message]:
     """Keep the strategy's book, then call it. What it is told reaches it also when it is switched off."""
     book, strategy = host.context.book, host.strategy
-    kind = type(message)
     if kind is SignalResolved:
         book.settled(message)
         return []
@@ -312,10 +327,8 @@ def _tell(host: StrategyHost, message: Message) -> list[Message]:
         book.approved(message)
     elif kind is OrderChanged:
         book.changed(message)
-    elif kind is not OrderSubmitted and kind is not OrderAccepted:
-        return []
     host.context.at = message.ts
-    if host.state.failed:
+    if event not in host.hears or host.state.failed:
         return []
     return host.call(event, callback, message) or []
 

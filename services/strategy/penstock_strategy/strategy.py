@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from penstock_contracts.instrument import Instrument
 from penstock_contracts.market import Gap, InstrumentStatus
 from penstock_contracts.orders import OrderApproved, SignalRefused, TradingStateChanged
-from penstock_contracts.signals import OrderStyle
+from penstock_contracts.signals import PLAIN, OrderStyle
 from penstock_contracts.types import Direction, TargetKind
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged, OrderSubmitted
 from penstock_kernel.declarations import BarSpec, FeatureSpec, RowSpec
@@ -316,11 +316,11 @@ class Strategy(Generic[P, S]):
             direction=direction,
             target_kind=target[0],
             target=target[1],
-            style=style if style is not None else OrderStyle(),
+            style=style if style is not None else PLAIN,
             confidence=float(confidence),
             price=exact,
             volatility=volatility,
-            metadata={name: str(value) for name, value in metadata.items()},
+            metadata={name: str(value) for name, value in metadata.items()} if metadata else {},
         )
 
 

@@ -25,6 +25,8 @@ _TRIGGER_SIDE = {
 def refusal_of(approval: OrderApproved, ts_effect: int) -> str:
     """What makes it no order that any venue could take; empty if nothing does."""
     kind, force = approval.type, approval.time_in_force
+    if kind is OrderType.MARKET and force is TimeInForce.GTC and not approval.post_only and not approval.algo:
+        return ""
     if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} and approval.limit_price is None:
         return f"venue: a {kind} order without a limit price"
     if kind in _TRIGGER_SIDE and kind is not OrderType.TRAILING_STOP and approval.stop_price is None:
@@ -91,6 +93,8 @@ def _expiry(approval: OrderApproved, ts_effect: int, market: Market) -> int:
     if approval.reason in _LAST:
         return NEVER
     last = market.instrument.expiry or NEVER
+    if approval.time_in_force is TimeInForce.GTC:
+        return last
     if approval.time_in_force is TimeInForce.DAY:
         day_end = market.hours.day_end if market.hours is not None else None
         if day_end is None or day_end <= ts_effect:

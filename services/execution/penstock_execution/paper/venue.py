@@ -202,6 +202,8 @@ class PaperVenue:
         """All data up to `end` went past: cancels come true, and without further data market orders fill."""
         if ended and self.state.ts_ended is None:
             self.state.ts_ended = start
+        if not ended and not any(_is_due(order, end) for _, order in self._orders.values()):
+            return
         self._arrive_until(end)
         for market, order in list(self._orders.values()):
             if order.order_id not in self._orders:
@@ -246,14 +248,18 @@ class PaperVenue:
         if not answers:
             return []
         known = [answer for answer in answers if answer.ts_known <= until]
-        if known:
-            self.state.answers = [answer for answer in answers if answer.ts_known > until]
+        if not known:
+            return known
+        self.state.answers = [answer for answer in answers if answer.ts_known > until]
+        if len(known) > 1:
             known.sort(key=lambda answer: (answer.ts_known, answer.arrival, answer.sequence))
         return known
 
     def next_due(self, after: int) -> int:
         """The first time after `after` at which an answer arrives or an order or cancel takes effect, ns."""
-        due = min((answer.ts_known for answer in self.state.answers), default=NEVER)
+        due = NEVER
+        for answer in self.state.answers:
+            due = min(due, answer.ts_known)
         for _, order in self._orders.values():
             due = min(due, order.ts_cancel)
             if order.ts_effect > after:
@@ -287,7 +293,8 @@ class PaperVenue:
                 if order.post_only and order.arrived:
                     matcher.rest(market, batch, row, order)
             seeing = matcher.seeing(batch, row, market.orders)
-        untriggered = {order.order_id for order in seeing if order.waiting}
+        at_once = [order for order in seeing if order.immediate]
+        untriggered = {order.order_id for order in at_once if order.waiting}
         offer = matcher.offer(market, batch, row, seeing)
         taken, opened = self._share(matcher, market, batch, row, offer)
         for child, share in opened:
@@ -299,8 +306,8 @@ class PaperVenue:
             claims = matcher.entered(batch, row, opened)
             left = Offer(claims, offer.reference, offer.available - taken)
             self._share(matcher, market, batch, row, left)
-        for order in seeing:
-            if not order.immediate or order.waiting or order.order_id not in self._orders:
+        for order in at_once:
+            if order.waiting or order.order_id not in self._orders:
                 continue
             if matcher.triggers_take or order.order_id not in untriggered:
                 ts = matcher.fill_time(batch, row, order)
@@ -421,6 +428,11 @@ class PaperVenue:
         )
         self.state.answers.append(answer)
         return answer
+
+
+def _is_due(order: VenueOrder, end: int) -> bool:
+    """Whether time alone does something to an order up to `end`."""
+    return order.ts_cancel <= end or (order.ts_effect <= end and (order.settles or not order.arrived))
 
 
 def _in_time(order: VenueOrder) -> tuple[int, int]:
