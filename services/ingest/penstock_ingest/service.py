@@ -191,14 +191,14 @@ class IngestService:
         while (delivered := control.poll()) is not None:
             if delivered.kind == "command":
                 self._admit(delivered)
+            elif delivered.kind == "audit":
+                self._door.told(delivered)
         consumer = self._done_consumer
         while consumer is not None and (raw := consumer.take()) is not None:
             self._hear(Delivered.last_of(raw))
 
     def _hear(self, delivered: Delivered) -> None:
         if (heard := self._answers.hear(delivered)) is not None:
-            elif delivered.kind == "audit":
-                self._door.told(delivered)
             self.note_done(*heard)
 
     def _read_own(self) -> None:
@@ -371,6 +371,8 @@ class IngestService:
             halt = self._kill_file.look(time.time_ns()) or halt
             if halt is not None and await self._stored(halt):
                 halt = None
+            if self._door.expired and self._control is not None and self._control.at_tail:
+                await self._door.tell_expired(self._log)
             self._wake.set()
 
     async def _stored(self, halt: Command) -> bool:
@@ -383,10 +385,6 @@ class IngestService:
         return True
 
     def _rouse(self) -> None:
-            if self._door.expired and self._control is not None and self._control.at_tail:
-                await self._door.tell_expired(self._log)
-            if self._door.expired and self._control is not None and self._control.at_tail:
-                await expired.tell(self._log, self._door)
         self._wake.set()
 
     def _refresh(self) -> None:
