@@ -4,7 +4,7 @@ A mark is evaluated when all its rows are there, that is when the first row of a
 other message, comes; so a batch may be cut anywhere. A stretch is exact because the worth of a holding
 rises or falls with the price: the extremes of an integer column bound equity. Where they show that no
 stop can be reached, peak and drawdown follow from the extremes (linear) or cannot change; else the
-rows are evaluated one by one.
+rows are evaluated one by one. The course of several holdings is one such column (`together`).
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from penstock_kernel.money import ZERO, from_scaled
 from penstock_risk.account import Account, Holding
 from penstock_risk.state import RiskState
 from penstock_risk.stops import armed
+from penstock_risk.together import Course, course_of, extremes, last_rows
 
 T = TypeVar("T")
 Column = NDArray[np.int64]
@@ -29,6 +30,8 @@ OnBreach = Callable[[int], None]
 """Called with the mark at which equity lies at or below a stop's floor."""
 _STRETCH_ROWS = 8
 """Fewer rows are faster one by one."""
+_SEVERAL_ROWS = 32
+"""The same where several instruments are held, and two rows for each of them."""
 
 
 class _Breach(Exception):
@@ -45,13 +48,16 @@ def take_prices(account: Account, prices: Prices, on_breach: OnBreach) -> None:
     state = account.state.account
     first = int(prices.ts.searchsorted(state.ts_prices, "right")) if state.dirty else 0
     held = [number for number, name in enumerate(prices.instruments) if name in account.holdings]
-    if len(held) > 1 or first == rows:
+    end = int(prices.ts.searchsorted(prices.ts[-1]))
+    if first == rows or (len(held) > 1 and end - first < _SEVERAL_ROWS + 2 * len(held)):
         _take_rows(account, prices, 0, rows, on_breach)
         return
     # What is left of a mark that began in the batch before.
     _take_rows(account, prices, 0, first, on_breach)
     _settle(account, on_breach)
-    if held:
+    if len(held) > 1:
+        _take_several(account, prices, first, end, on_breach)
+    elif held:
         _take_stretch(account, prices, first, held[0], on_breach)
     _take_last(account, prices, first)
 
@@ -163,29 +169,60 @@ def _take_rows(account: Account, prices: Prices, first: int, last: int, on_breac
 
 def _take_last(account: Account, prices: Prices, first: int) -> None:
     """Take the last row of each instrument: the mark that is not evaluated yet."""
-    for which, row in enumerate(_last_rows(prices, first)):
-        if row >= 0:
-            account.take_price(
-                prices.instruments[which],
-                prices.scales[which],
-                prices.ts_data.item(row),
-                prices.last.item(row),
-                prices.bid.item(row),
-                prices.ask.item(row),
-            )
+    for which, row in last_rows(prices, first, len(prices.ts)):
+        account.take_price(
+            prices.instruments[which],
+            prices.scales[which],
+            prices.ts_data.item(row),
+            prices.last.item(row),
+            prices.bid.item(row),
+            prices.ask.item(row),
+        )
     account.state.account.ts_prices = prices.ts.item(-1)
     account.state.account.dirty = True
 
 
-def _last_rows(prices: Prices, first: int) -> list[int]:
-    """The last row of each instrument from `first` on, -1 where there is none."""
-    if len(prices.instruments) == 1:
-        return [len(prices.ts) - 1]
-    found = []
-    for which in range(len(prices.instruments)):
-        rows = np.flatnonzero(prices.index[first:] == which)
-        found.append(first + int(rows[-1]) if len(rows) else -1)
-    return found
+def _take_several(account: Account, prices: Prices, first: int, end: int, on_breach: OnBreach) -> None:
+    """Evaluate the marks of the rows [first, end), of which several instruments are held."""
+    state = account.state.account
+    course = course_of(account, prices, first, end)
+    start = account.base + account.unrealized
+    edges = _day_cuts(prices.ts[first:end], account.day_length)
+    for begin, stop in pairwise(first + edge for edge in edges):
+        day = (prices.ts.item(begin) - 1) // account.day_length
+        if day > state.day:
+            account.begin_day(day)
+        if course is None:
+            at_once = _noted(account, *extremes(account, prices, begin, stop), None)
+        else:
+            at_once = _noted_course(account, start, course, begin, stop)
+        if at_once:
+            for which, row in last_rows(prices, begin, stop):
+                _value_row(account, prices, which, row)
+            state.equity = plain(account.base + account.unrealized)
+        else:
+            _take_rows(account, prices, begin, stop, on_breach)
+            _settle(account, on_breach)
+
+
+def _noted_course(account: Account, start: Decimal, course: Course, begin: int, stop: int) -> bool:
+    """As `_noted` of the marks whose rows are [begin, stop); `start`: equity before the course."""
+    marks = slice(*course.stops.searchsorted((begin, stop), "right").tolist())
+    moved, scale = course.moved[marks], course.scale
+    low, high = (start + from_scaled(each.item(), scale) for each in (moved.min(), moved.max()))
+    return _noted(account, low, high, lambda: _fall(moved, scale))
+
+
+def _fall(series: Column, scale: int) -> Decimal:
+    """The deepest fall below what came before."""
+    return from_scaled((np.maximum.accumulate(series) - series).max().item(), scale)
+
+
+def _value_row(account: Account, prices: Prices, which: int, row: int) -> None:
+    holding = account.holdings.get(prices.instruments[which])
+    if holding is not None:
+        last, bid, ask = prices.last.item(row), prices.bid.item(row), prices.ask.item(row)
+        _value(account, holding, prices.scales[which], bid if bid > 0 else last, ask if ask > 0 else last)
 
 
 def _take_stretch(account: Account, prices: Prices, first: int, which: int, on_breach: OnBreach) -> None:
@@ -226,29 +263,41 @@ def _evaluate(
     state = account.state.account
     others = account.base + account.unrealized - holding.value
     low = others + holding.worth(from_scaled(bid.min(), scale), from_scaled(ask.max(), scale))
-    high = plain(others + holding.worth(from_scaled(bid.max(), scale), from_scaled(ask.min(), scale)))
-    peak = max(state.stop_peak, high)
-    floor = max(account.floor, peak - peak * account.config.drawdown_fraction_max)
-    unchanged = high <= state.stop_peak and state.equity_peak - low <= state.drawdown_max
+    high = others + holding.worth(from_scaled(bid.max(), scale), from_scaled(ask.min(), scale))
     one_sided = not (holding.long and holding.short)
-    may_stop = low <= floor and armed(account.state)
-    if may_stop or not (unchanged or (holding.affine and one_sided)):
+    per_unit = abs(holding.long + holding.short) * holding.contract.multiplier
+    series = bid if holding.long else -ask
+    fall = (lambda: per_unit * _fall(series, scale)) if holding.affine and one_sided else None
+    if not _noted(account, low, high, fall):
         for row in range(len(ts)):
             _value(account, holding, scale, bid.item(row), ask.item(row))
             if account.note(ts.item(row)):
                 on_breach(ts.item(row))
         return
-    if not unchanged:
-        series = bid if holding.long else -ask
-        fall = (np.maximum.accumulate(series) - series).max()
-        per_tick = abs(holding.long + holding.short) * holding.contract.multiplier
-        falls = (state.drawdown_max, state.equity_peak - low, per_tick * from_scaled(fall, scale))
-        state.drawdown_max = plain(max(falls))
-        state.stop_peak = peak
-        state.equity_peak = max(state.equity_peak, high)
-        account.set_floor()
     _value(account, holding, scale, bid.item(-1), ask.item(-1))
     state.equity = plain(account.base + account.unrealized)
+
+
+def _noted(account: Account, low: Decimal, high: Decimal, fall: Callable[[], Decimal] | None) -> bool:
+    """Note peak and drawdown of a stretch whose equity lies between both; False where only its rows tell.
+
+    `fall`: its deepest fall below a peak of its own, where that is known; the bounds are then exact.
+    """
+    state = account.state.account
+    high = plain(high)
+    peak = max(state.stop_peak, high)
+    floor = max(account.floor, peak - peak * account.config.drawdown_fraction_max)
+    if low <= floor and armed(account.state):
+        return False
+    if high <= state.stop_peak and state.equity_peak - low <= state.drawdown_max:
+        return True
+    if fall is None:
+        return False
+    state.drawdown_max = plain(max(state.drawdown_max, state.equity_peak - low, fall()))
+    state.stop_peak = peak
+    state.equity_peak = max(state.equity_peak, high)
+    account.set_floor()
+    return True
 
 
 def _value(account: Account, holding: Holding, scale: int, bid: int, ask: int) -> None:

@@ -165,3 +165,59 @@ def test_a_day_that_begins_inside_a_batch_starts_the_daily_loss_again() -> None:
     outputs, described, _ = fed(state, config, [price_rows(before + after)])
     assert outputs == []
     assert described["state"] == "active"
+
+
+def walks(marks: int, step: int, seed: int, names: tuple[str, ...], *, quoted: bool = False) -> Prices:
+    """Prices of several instruments that walk, each at most of the marks."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    prices = {name: BASE[name] + np.cumsum(random.integers(-3, 4, marks)) for name in names}
+    there = {name: random.random(marks) < 0.8 for name in names}
+    rows = [
+        (name, START + 2 * MINUTE + step * (mark + 1), int(prices[name][mark]))
+        for mark in range(marks)
+        for name in names
+        if there[name][mark]
+    ]
+    return price_rows(rows, [(price - 1, price + 1) if quoted else (0, 0) for _, _, price in rows])
+
+
+PAIR = [("a", BTC, "long", "7"), ("a", ETH, "short", "13"), ("b", BTC, "short", "3")]
+
+
+@pytest.mark.parametrize(
+    "positions", [PAIR, [*PAIR, ("b", INVERSE, "long", "2")]], ids=["a running sum", "one of them inverted"]
+)
+@pytest.mark.parametrize("quoted", [False, True], ids=["last", "quotes"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"drawdown_fraction_max": D("0.0004")},
+        {"daily_loss_fraction_max": D("0.0002")},
+    ],
+    ids=["far", "drawdown", "daily loss"],
+)
+def test_several_holdings_at_once_come_to_what_one_by_one_does(
+    positions: list[tuple[str, str, str, str]], quoted: bool, limits: dict[str, Any]
+) -> None:
+    config = settings(**limits)
+    state = holding(config, positions)
+    stopped = 0
+    for seed in range(3):
+        prices = walks(300, 20 * MINUTE, seed, (BTC, ETH, INVERSE), quoted=quoted)
+        rows = len(prices.ts)
+        whole = fed(state, config, [prices])
+        single = fed(state, config, [cut(prices, row, row + 1) for row in range(rows)])
+        parts = fed(state, config, [cut(prices, *edges) for edges in pairwise((0, 101, 350, rows))])
+        assert whole == single == parts
+        stopped += bool(whole[0])
+    assert bool(stopped) is bool(limits)
+
+
+def test_sums_that_no_column_holds_are_taken_one_by_one() -> None:
+    state = holding(settings(), [("a", BTC, "long", "70"), ("b", ETH, "short", "13")])
+    prices = walks(60, MINUTE, 1, (BTC, ETH))
+    fine = replace(prices, scales=tuple(scale + 15 for scale in prices.scales), last=prices.last * 10**15)
+    whole = fed(state, settings(), [fine])
+    assert whole == fed(state, settings(), [cut(fine, row, row + 1) for row in range(len(fine.ts))])
+    assert whole[1] == fed(state, settings(), [prices])[1]
