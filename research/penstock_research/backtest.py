@@ -144,6 +144,7 @@ class Backtest:
         as one step of at most `every` (ns, or text such as `1h`).
         """
         self._history.span_max = nanoseconds(every) or NEVER
+        self._history.tells_apart = True
         for ts in self._started():
             outputs = tuple(self._outputs)
             self._outputs.clear()

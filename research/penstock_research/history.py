@@ -33,8 +33,14 @@ Sink = Callable[[str, list[Message]], None]
 
 ENDED_MARKS_MAX = 2000
 _MAY_END = (Fill, OrderChanged)
+_NOBODYS = frozenset({PositionChanged, PnlSampled})
+"""What no stage takes."""
 _TOLD_ONLY = frozenset({OrderSubmitted, OrderAccepted, PositionChanged, PnlSampled})
 """Who takes these answers at once or not at all: what is left of the next interval may pass with others."""
+
+
+_MAY_PASS = _TOLD_ONLY | {Fill}
+"""What may bring no more than word of a position, which needs no interval of its own."""
 
 
 class RowStage(Stage, Protocol):
@@ -114,6 +120,8 @@ class HistoryRun:
         """Commands for the next mark."""
         self.span_max = NEVER
         """Most event time that a run of intervals may span, ns."""
+        self.tells_apart = False
+        """Each change of a position ends a step, for somebody who may act on it."""
         self.flat = False
         self.presented = 0
 
@@ -181,34 +189,54 @@ class HistoryRun:
     def _run_of_intervals(self, pieces: _Pieces) -> None:
         """Present quiet intervals as one, up to the one before the next interval that stands alone."""
         grid, mark = self._grid, self.mark
+        others: _Brought | None = None
         if self._ord or self._ven:
             others = self._taken(pieces, mark + grid)
-            if any(others):
+            if not self._only_told(others):
                 self._interval(pieces, mark + grid, others)
                 return
             self._ord, self._ven = [], []
         last = min(pieces.end, max(grid_after(mark, grid), (mark + self.span_max) // grid * grid))
-        alone = last + grid
+        alone = self._ask_risk(pieces, self._until_due(last + grid))
+        for key in self._working:
+            alone = self._ask_execution(pieces.tapes[key], alone)
+        signals: list[Message] = []
+        alone = self._ask_strategy(pieces.rows, alone, last, signals)
+        if others is not None and alone > mark + grid:
+            if others[1]:
+                self._sink("risk", others[1])
+            others = None
+        self._pass(pieces, alone - grid)
+        if alone <= last:
+            self._interval(pieces, alone, others, signals=signals)
+
+    def _only_told(self, others: _Brought) -> bool:
+        """Whether what was taken brought nothing but word of a position: that needs no interval."""
+        sig, ord_, ven = others
+        if sig or ven:
+            return False
+        return not ord_ or (not self.tells_apart and {type(each) for each in ord_} <= _NOBODYS)
+
+    def _until_due(self, mark: int) -> int:
+        """The first interval up to `mark` in which a stage will act of its own accord."""
         due = min(
             self._strategy.status().next_due,
             self._risk.status().next_due,
             self._execution.status().next_due,
         )
-        if due < alone:
-            alone = min(alone, max(grid_at_or_after(due, grid), mark + grid))
+        if due > mark:
+            return mark
+        return max(grid_at_or_after(due, self._grid), self.mark + self._grid)
+
+    def _ask_risk(self, pieces: _Pieces, alone: int) -> int:
+        """The first interval up to `alone` before which a price could reach a stop."""
         prices, first = pieces.prices, pieces.price
         stop = pieces.price_marks.until(alone - 1, first)
         if prices is not None and stop > first:
             quiet = self._risk.quiet_rows(prices, first, stop)
             if quiet < stop - first:
-                alone = pieces.price_marks[first + quiet] + grid
-        for key in self._working:
-            alone = self._ask_execution(pieces.tapes[key], alone)
-        signals: list[Message] = []
-        alone = self._ask_strategy(pieces.rows, alone, last, signals)
-        self._pass(pieces, alone - grid)
-        if alone <= last:
-            self._interval(pieces, alone, signals=signals)
+                return pieces.price_marks[first + quiet] + self._grid
+        return alone
 
     def _ask_execution(self, tape: Tape, alone: int) -> int:
         """The first interval up to `alone` in which a row could do something to an order."""
@@ -345,7 +373,8 @@ class HistoryRun:
             self._sink("execution", ven)
         kinds = {type(message) for message in (*ord_, *ven)}
         if not kinds <= _TOLD_ONLY:
-            self._alone = True
+            # After a change of the trading state risk may have more to close when a fill is known.
+            self._alone = self._alone or self._may_stop or self.tells_apart or not kinds <= _MAY_PASS
             self._follow_orders()
             self._may_stop = self._may_stop or TradingStateChanged in kinds
         if ord_ and self._may_stop:

@@ -20,6 +20,7 @@ def unit(scale: int) -> Decimal:
     return Decimal(1).scaleb(-scale)
 
 
+@lru_cache(maxsize=1024)  # the same price is asked for by several, and at every mark of an interval
 def from_scaled(value: int, scale: int) -> Decimal:
     """The decimal that the integer `value` of `scale` decimals stands for."""
     return Decimal(int(value)).scaleb(-scale)

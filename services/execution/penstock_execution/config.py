@@ -68,6 +68,11 @@ class PaperConfig(BaseModel):
         """Half the spread and the slippage, as a fraction of the price."""
         return (self.spread_bps / 2 + self.slippage_bps) * _BPS
 
+    @cached_property
+    def taking_factors(self) -> dict[int, Decimal]:
+        """What makes a price worse, by the sign of the order."""
+        return {sign: 1 + sign * self.taking_cost for sign in (1, -1)}
+
     def refuse_unsupported(self, instrument: str, kind: DataKind) -> None:
         """UnsupportedSetting if data of this kind cannot support what was set for it."""
         if self.queue_trades is None or kind == "trade":

@@ -14,6 +14,7 @@ from penstock_contracts.orders import PnlSampled
 from penstock_contracts.types import NEVER
 from penstock_kernel.balances import balances
 from penstock_kernel.errors import HaltError
+from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.ledger import Contract, fit, plain
 from penstock_kernel.money import ONE, ZERO, from_scaled
 from penstock_kernel.session import SessionConfig
@@ -73,6 +74,7 @@ class Account:
         "daily_loss_max",
         "day_length",
         "days",
+        "duration_ns_max",
         "fees",
         "floor",
         "foreign",
@@ -100,6 +102,7 @@ class Account:
         """Take over settings, new or changed."""
         self.config = config
         self.daily_loss_max = config.daily_loss_fraction_max * self.capital
+        self.duration_ns_max = config.duration_s_max * NS_PER_SECOND
         self.counts_max = (
             Decimal(config.consecutive_losses_max),
             Decimal(config.trades_max),

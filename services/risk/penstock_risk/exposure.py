@@ -52,13 +52,14 @@ def measure(
     notional: Decimal = ZERO,
 ) -> Exposures:
     """The account's exposure as if an order of this sign, quantity and notional worked in `book`."""
+    books = [each for each in account.state.books if each.working or each.position.quantity or each is book]
+    if len(books) == 1:
+        return _measure_one(account, books[0], book, sign, quantity, notional)
     found = Exposures()
     buys_all = sells_all = ZERO
     net_here = buys_here = sells_here = ZERO
-    for each in account.state.books:
+    for each in books:
         asked = each is book
-        if not (each.working or each.position.quantity or asked):
-            continue
         held = account.exposure(each)
         buys, sells = working_notional(each)
         if asked:
@@ -83,6 +84,24 @@ def measure(
     found.instrument_worst = max(abs(net_here + buys_here), abs(net_here - sells_here))
     found.net_worst = max(abs(found.net + buys_all), abs(found.net - sells_all))
     return found
+
+
+def _measure_one(
+    account: Valuation, only: Book, book: Book | None, sign: int, quantity: Decimal, notional: Decimal
+) -> Exposures:
+    """The same where nothing else is held and nothing else works: all measures are that of the one book."""
+    held = ZERO + account.exposure(only)
+    buys, sells = working_notional(only)
+    if sign > 0:
+        buys += notional
+    elif sign < 0:
+        sells += notional
+    worst = max(abs(held + buys), abs(held - sells))
+    gross = abs(held)
+    if book is None:
+        return Exposures(gross=gross, gross_worst=worst, net=held, net_worst=worst)
+    quantity_worst = _worst_quantity(only, sign, quantity)
+    return Exposures(quantity_worst, worst, worst, worst, gross, worst, held, worst)
 
 
 def working_notional(book: Book) -> tuple[Decimal, Decimal]:

@@ -13,7 +13,7 @@ from penstock_contracts.features import Prices
 from penstock_kernel.money import ZERO, from_scaled
 
 from penstock_risk.account import Account
-from penstock_risk.marking import quiet_rows, sides
+from penstock_risk.marking import both_sides, quiet_rows
 
 _BLOCK_ROWS = 512
 _SMALL_ROWS = 64
@@ -26,40 +26,47 @@ Bounds = tuple[Decimal, Decimal, Decimal, Decimal]
 class Reach:
     """The extremes of each instrument's prices from every block of a batch to its end."""
 
-    __slots__ = ("_lists", "_prices")
+    __slots__ = ("_scales", "_tables")
 
     def __init__(self, prices: Prices) -> None:
-        self._prices = prices
-        self._lists: dict[int, list[list[int]]] = {}
+        self._scales = prices.scales
+        self._tables = _tables(prices)
 
     def of(self, which: int, begin: int) -> Bounds | None:
         """Extremes of an instrument's rows from `begin` on, or of more; None where it has none."""
-        found = self._lists.get(which)
-        if found is None:
-            found = self._lists[which] = self._found(which)
-        bid_min, bid_max, ask_min, ask_max = (column[begin // _BLOCK_ROWS] for column in found)
+        bid_min, bid_max, ask_min, ask_max = self._tables[:, which, begin // _BLOCK_ROWS].tolist()
         if bid_min > bid_max:
             return None
-        scale = self._prices.scales[which]
+        scale = self._scales[which]
         return (
             from_scaled(bid_min, scale), from_scaled(bid_max, scale),
             from_scaled(ask_min, scale), from_scaled(ask_max, scale),
         )  # fmt: skip
 
-    def _found(self, which: int) -> list[list[int]]:
-        prices, rows = self._prices, len(self._prices.ts)
-        own = None if len(prices.instruments) == 1 else prices.index == which
-        bids, asks = sides(prices, which)
-        columns = []
-        for side in (bids, asks):
-            for fill, operation in ((_MOST, np.minimum), (_LEAST, np.maximum)):
-                whole: NDArray[np.int64] = side
-                if own is not None:
-                    whole = np.full(rows, fill, dtype=np.int64)
-                    whole[own] = side
-                blocks = operation.reduceat(whole, np.arange(0, rows, _BLOCK_ROWS))
-                columns.append(operation.accumulate(blocks[::-1])[::-1].tolist())
-        return columns
+
+def _tables(prices: Prices) -> NDArray[np.int64]:
+    """Least and greatest bid and ask, by instrument and the block from which on; every row is seen once."""
+    rows, instruments = len(prices.ts), len(prices.instruments)
+    blocks = -(-rows // _BLOCK_ROWS)
+    bids, asks = both_sides(prices.last, prices.bid, prices.ask)
+    if instruments == 1:
+        cells = np.arange(blocks)
+        starts = cells * _BLOCK_ROWS
+    else:
+        order = np.argsort(prices.index, kind="stable")
+        cell_of = prices.index[order].astype(np.int64) * blocks + order // _BLOCK_ROWS
+        starts = np.flatnonzero(np.diff(cell_of, prepend=-1))
+        cells = cell_of[starts]
+        bids, asks = bids[order], asks[order]
+    tables = np.empty((4, instruments * blocks), dtype=np.int64)
+    for table, side, fill, operation in zip(
+        tables, (bids, bids, asks, asks), (_MOST, _LEAST) * 2, (np.minimum, np.maximum) * 2, strict=True
+    ):
+        table.fill(fill)
+        table[cells] = operation.reduceat(side, starts)
+        backwards = table.reshape(instruments, blocks)[:, ::-1]
+        operation.accumulate(backwards, axis=1, out=backwards)
+    return tables.reshape(4, instruments, blocks)
 
 
 def quiet_between(account: Account, prices: Prices, begin: int, end: int) -> int:

@@ -216,7 +216,7 @@ class RiskStage:
         state = self._state
         if end.ts > state.sample_at or end.commands or end.ended or self._expiring or state.started < 0:
             return False
-        if state.waiting_day or end.ts >= self._deadline():
+        if state.waiting_day or end.ts - state.started >= self._account.duration_ns_max:
             return False
         for book in state.books:  # noqa: SIM110  (asked at every mark: a generator costs as much again)
             if book.closing:
@@ -248,7 +248,7 @@ class RiskStage:
         return [*released, *self._stop(ts)]
 
     def _deadline(self) -> int:
-        return self._state.started + self._account.config.duration_s_max * NS_PER_SECOND
+        return self._state.started + self._account.duration_ns_max
 
     def _reconfigure(self) -> None:
         config = configured(self._base_config, self._state.settings)

@@ -61,7 +61,7 @@ def _far_from_all(account: Account, ts: int) -> bool:
         and account.daily_loss_max > 0
         and figures.losses_in_a_row < config.consecutive_losses_max
         and figures.trades < config.trades_max
-        and ts - account.state.started < config.duration_s_max * NS_PER_SECOND
+        and ts - account.state.started < account.duration_ns_max
     )
 
 

@@ -107,7 +107,7 @@ class StrategyStage:
         kind = type(message)
         if kind is FeatureBars or kind is FeatureRows:
             return self._walk(message, 0, None, stop_at_output=False)[1]
-        outputs = self._started()
+        outputs = [] if self._state.started else self._started()
         if kind in _ABOUT_ORDERS:
             host = self._hosts.get(message.strategy)
             return outputs if host is None else outputs + _tell(host, kind, message)
@@ -126,7 +126,7 @@ class StrategyStage:
 
     def end_interval(self, end: IntervalEnd) -> Outputs:
         """Call `on_mark` at each mark, then act on the commands."""
-        outputs = self._started()
+        outputs = [] if self._state.started else self._started()
         if self._marking and not self._state.ended:
             for ts in range(grid_after(end.start, self._grid), end.ts + 1, self._grid):
                 for host in self._marking:
@@ -199,7 +199,7 @@ class StrategyStage:
         self, message: FeatureBars | FeatureRows, begin: int, end: int | None, *, stop_at_output: bool
     ) -> tuple[int, list[Message]]:
         """Hand over rows one by one, each to every strategy that declared them; returns where it stopped."""
-        outputs = self._started()
+        outputs = [] if self._state.started else self._started()
         series = _series(message)
         subscriptions = self._subscriptions.get(series)
         rows = len(message.ts) if end is None else end

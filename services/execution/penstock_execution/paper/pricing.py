@@ -11,7 +11,7 @@ from penstock_execution.config import PaperConfig
 
 def taking_price(price: Decimal, sign: int, limit: Decimal | None, config: PaperConfig) -> Decimal:
     """`price` worsened by half the spread and the slippage, but never beyond the limit."""
-    worse = price * (1 + sign * config.taking_cost)
+    worse = price * config.taking_factors[sign]
     if limit is not None and sign * (worse - limit) > 0:
         return limit
     return worse
@@ -25,7 +25,9 @@ def fee_of(
         rate = instrument.fee_maker if config.fee_maker is None else config.fee_maker
     else:
         rate = instrument.fee_taker if config.fee_taker is None else config.fee_taker
-    return Contract.of(instrument).notional(quantity, price) * rate
+    if instrument.inverse:
+        return Contract.of(instrument).notional(quantity, price) * rate
+    return abs(quantity * (price * instrument.multiplier)) * rate
 
 
 def contracts_of(instrument: Instrument, volume: Decimal, low: Decimal, high: Decimal) -> Decimal:

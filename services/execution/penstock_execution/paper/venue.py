@@ -202,7 +202,7 @@ class PaperVenue:
         """All data up to `end` went past: cancels come true, and without further data market orders fill."""
         if ended and self.state.ts_ended is None:
             self.state.ts_ended = start
-        if not ended and not any(_is_due(order, end) for _, order in self._orders.values()):
+        if not (ended or self._any_due(end)):
             return
         self._arrive_until(end)
         for market, order in list(self._orders.values()):
@@ -216,6 +216,13 @@ class PaperVenue:
             if order.ts_cancel <= end:
                 event = Event.EXPIRE if order.expires else Event.CANCEL
                 self._end(market, order, event, order.ts_cancel, order.cancel_reason)
+
+    def _any_due(self, end: int) -> bool:
+        """Whether time alone does something to an order up to `end`."""
+        for _, order in self._orders.values():
+            if order.ts_cancel <= end or (order.ts_effect <= end and (order.settles or not order.arrived)):
+                return True
+        return False
 
     def _finish(self, market: Market, order: VenueOrder) -> bool:
         """End an order that would take, for no datum will come any more; whether it was ended."""
@@ -428,11 +435,6 @@ class PaperVenue:
         )
         self.state.answers.append(answer)
         return answer
-
-
-def _is_due(order: VenueOrder, end: int) -> bool:
-    """Whether time alone does something to an order up to `end`."""
-    return order.ts_cancel <= end or (order.ts_effect <= end and (order.settles or not order.arrived))
 
 
 def _in_time(order: VenueOrder) -> tuple[int, int]:
