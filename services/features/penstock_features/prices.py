@@ -157,7 +157,7 @@ def prices_message(tracks: dict[str, PriceTrack]) -> Prices | None:
     )
     ts, ts_data, last, bid, ask = (np.concatenate(columns) for columns in zip(*drained, strict=True))
     if len(keys) > 1 and ts.min() != ts.max():
-        order = np.lexsort((index, ts))
+        order = np.argsort(ts, kind="stable")  # of equal marks the instruments stay in their order
         index, ts, ts_data = index[order], ts[order], ts_data[order]
         last, bid, ask = last[order], bid[order], ask[order]
     return Prices(

@@ -101,7 +101,7 @@ def _far_from_stops(account: Account, prices: Prices) -> bool:
 
 def _extremes(holding: Holding, prices: Prices, which: int) -> tuple[Decimal, Decimal]:
     """The least and the most that a holding may be worth in a batch."""
-    bids, asks = sides(prices, which)
+    bids, asks = _sides(prices, which)
     if not len(bids):
         return holding.value, holding.value
     scale = prices.scales[which]
@@ -112,12 +112,17 @@ def _extremes(holding: Holding, prices: Prices, which: int) -> tuple[Decimal, De
     return holding.worth(bid_min, ask_max), holding.worth(bid_max, ask_min)
 
 
-def sides(prices: Prices, which: int) -> tuple[Column, Column]:
+def _sides(prices: Prices, which: int) -> tuple[Column, Column]:
     """Bids and asks of one instrument's rows, the last price where there are none."""
     last, bid, ask = prices.last, prices.bid, prices.ask
     if len(prices.instruments) > 1:
         rows = prices.index == which
         last, bid, ask = last[rows], bid[rows], ask[rows]
+    return both_sides(last, bid, ask)
+
+
+def both_sides(last: Column, bid: Column, ask: Column) -> tuple[Column, Column]:
+    """Bids and asks, the last price where there are none."""
     if not bid.any() and not ask.any():
         return last, last
     return np.where(bid > 0, bid, last), np.where(ask > 0, ask, last)
