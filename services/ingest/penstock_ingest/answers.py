@@ -29,8 +29,9 @@ class Answers:
         self._news = news
         self._counters: dict[str, Counter] = {}
         self._unfinished: deque[int] = deque()
-        self._finished = 0
-        """Mark up to which every stage has said `done`."""
+        self._settled = True
+        """What was noted has been looked at."""
+        self._read_to = 0
         self._recorded = 0
         self._unrecorded: deque[int] = deque()
 
@@ -44,6 +45,7 @@ class Answers:
 
     def released(self, ts: int, sequence: int) -> None:
         """A mark was put out; the log was read up to `sequence` by then, so it lies behind that."""
+        self._settle()
         self.readers.saw_mark(ts, sequence)
         self._unfinished.append(ts)
         self._unrecorded.append(ts)
@@ -67,17 +69,19 @@ class Answers:
         if known is None or done.ts > known.ts:
             self.last[producer] = done
             self.index[producer] = index
-        finished = done.ts
-        for stage in STAGES:
-            finished = min(finished, self.done_ts(stage))
-            if 0 < finished <= self._finished:
-                return  # another is as far behind as before
-        self._finished = finished
+        self._read_to, self._settled = read_to, False
+
+    def _settle(self) -> None:
+        """See which intervals every stage has ended, when somebody asks: often for many notes at once."""
+        if self._settled:
+            return
+        self._settled = True
+        finished = min(map(self.done_ts, STAGES))
         self.readers.answered(finished)
         while self._unfinished and self._unfinished[0] <= finished:
             self._unfinished.popleft()
         if not self._unfinished:
-            self.readers.settled(read_to)
+            self.readers.settled(self._read_to)
 
     async def progress(self, _subject: str, data: bytes) -> None:
         """What the recorder says."""
@@ -100,6 +104,7 @@ class Answers:
     @property
     def waited_for(self) -> int:
         """Intervals that a stage has not ended."""
+        self._settle()
         return len(self._unfinished)
 
     @property
@@ -110,11 +115,13 @@ class Answers:
     @property
     def quiet(self) -> bool:
         """Whether every stage has answered for the last interval and has nothing left to say."""
+        self._settle()
         done = self.last.values()
         return not self._unfinished and len(done) == len(STAGES) and all(each.quiet for each in done)
 
     def may_release(self, read_to: int) -> bool:
         """Whether a replay may release another interval; the log was read up to `read_to`."""
+        self._settle()
         if len(self._unfinished) >= RELEASED_MAX or len(self._unrecorded) >= _RECORDED_MAX:
             return False
         return not self.readers.holds(read_to, len(self._unfinished))
