@@ -1,12 +1,14 @@
 """Columnar messages to rows: batches of the same kind are joined, then encoded as one matrix of bytes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from penstock_contracts.base import Message, first_type_of
+from penstock_contracts.codec import rows_of
 from penstock_contracts.errors import UnreadableMessage
 from penstock_contracts.features import FeatureBars, FeatureRows
 from penstock_contracts.market import BarBatch, BookBatch, QuoteBatch, TradeBatch
@@ -17,6 +19,8 @@ from penstock_recorder.changes import Changes
 from penstock_recorder.records import text
 
 _HASH_BYTES = 8
+ENCODED_ROWS = 16_384
+"""Rows of a kind that are encoded in one go: what they take while they are encoded fits a cache."""
 _AGGRESSORS = {1: "buy", -1: "sell"}
 _BOOK_SIDES = {1: "bid", -1: "ask"}
 _BOOK_ACTIONS = {0: "clear", 1: "set", 2: "clear_last", 3: "set_last"}
@@ -26,7 +30,8 @@ class Batches:
     """Collects columnar messages; those that differ in their columns only are written together."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[Any, ...], list[Message]] = {}
+        self._groups: dict[tuple[Any, ...], _Group] = {}
+        self._encoded = Changes()
 
     def add(self, session: str, message: Message) -> None:
         """Keep a message of `ENCODERS` until the next `drain`. UnreadableMessage for text that is none."""
@@ -36,17 +41,33 @@ class Batches:
         key = (session, cls, *(getattr(message, name) for name in first_type_of(cls).fields))
         group = self._groups.get(key)
         if group is None:
-            self._groups[key] = [message]
-        else:
-            group.append(message)
+            group = self._groups[key] = _Group()
+        group.messages.append(message)
+        group.rows += rows_of(message)
+        if group.rows >= ENCODED_ROWS:
+            self._encode(key)
 
     def drain(self, changes: Changes) -> None:
-        """Encode what was collected, in the order in which its kinds came first."""
-        for key, messages in self._groups.items():
-            joined = _joined(messages)
-            if len(getattr(joined, first_type_of(key[1]).columns[0][0])):
-                ENCODERS[key[1]](key[0], joined, changes)
+        """Give what was collected, encoded, in the order in which its kinds came first."""
+        for key in self._groups:
+            self._encode(key)
+        encoded, self._encoded = self._encoded, Changes()
         self._groups = {}
+        changes.take_binary(encoded)
+
+    def _encode(self, key: tuple[Any, ...]) -> None:
+        group = self._groups[key]
+        if group.rows:
+            ENCODERS[key[1]](key[0], _joined(group.messages), self._encoded)
+        self._groups[key] = _Group()
+
+
+@dataclass(slots=True)
+class _Group:
+    """Messages of a kind that wait to be encoded."""
+
+    messages: list[Message] = field(default_factory=list)
+    rows: int = 0
 
 
 def _check_text(values: NDArray[np.bytes_]) -> None:

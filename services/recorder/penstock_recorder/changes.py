@@ -47,6 +47,12 @@ class Changes:
         self.rows += rows
         self.binary.setdefault(table, (columns, []))[1].append(data)
 
+    def take_binary(self, other: "Changes") -> None:
+        """Add the rows that another has in the binary COPY format."""
+        self.rows += other.rows
+        for table, (columns, chunks) in other.binary.items():
+            self.binary.setdefault(table, (columns, []))[1].extend(chunks)
+
     def add_record(self, table: str, columns: tuple[str, ...], record: Record) -> None:
         """Add one row."""
         self.rows += 1

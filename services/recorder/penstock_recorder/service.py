@@ -2,6 +2,7 @@
 
 A batch of rows and the place in the log after it are one transaction; whatever is cut off (this
 process, the database, the connection) therefore happens again from that place, or has happened.
+While the database takes one batch the next is read and encoded; there is never more than one on its way.
 """
 
 import asyncio
@@ -20,7 +21,9 @@ from penstock_runtime.passing import passed_over
 from penstock_runtime.service import surface
 from penstock_runtime.store.archiver import Archiver
 from penstock_runtime.store.cursors import CursorMoved, StoredCursor
+from penstock_runtime.tracing.spans import Span
 
+from penstock_recorder.changes import Changes
 from penstock_recorder.config import RecorderConfig
 from penstock_recorder.database import Database
 from penstock_recorder.rows import NOT_STORED, Projection
@@ -32,6 +35,8 @@ NAME = "recorder"
 QUARANTINED = frozenset({"md", "feat", "sig"})
 """Families whose unreadable messages are kept as they are; of any other, one stops the recorder."""
 _BREATHE_EVERY = 256
+_BREATHE_BYTES = 256 << 10
+"""Messages, or bytes of them, after which others of this process have a turn: the database's connection."""
 _IDLE_S = 0.1
 _DRAIN_S = 5.0
 
@@ -54,6 +59,8 @@ class Recorder:
         self._tracer = tracer
         self._session = database.key.session
         self._committed: StoredCursor | None = None
+        self._writing: asyncio.Task[None] | None = None
+        """The transaction that is on its way."""
         self._passed_over: frozenset[int] = frozenset()
         """Log sequences of unreadable commands that an operator has passed over: kept as they are."""
         self._projection = Projection(self._session)
@@ -128,10 +135,14 @@ class Recorder:
     async def _record(self, reader: LogReader, stop: asyncio.Event) -> None:
         over: SessionOver | None = None
         stopping = False
-        while over is None and not stopping:
-            stopping = stop.is_set()
-            over = await self._collect(reader, stop)
-            await self._flush(reader)
+        try:
+            while over is None and not stopping:
+                stopping = stop.is_set()
+                over = await self._collect(reader, stop)
+                await self._flush(reader)
+            await self._written()
+        finally:
+            await self._give_up_writing()
         if over is not None:
             raise over
 
@@ -141,7 +152,7 @@ class Recorder:
         Returns what tells that the session is over once everything of it was taken.
         """
         clock = asyncio.get_running_loop().time
-        messages = size = 0
+        messages = size = breathed = 0
         due = float("inf")
         # What was stored together is written together: the place after it is a place in the log.
         while reader.within or (
@@ -157,11 +168,14 @@ class Recorder:
                 messages += 1
                 size += len(delivered.data)
                 self._project(delivered)
-                if messages % _BREATHE_EVERY == 0:
+                if messages % _BREATHE_EVERY == 0 or size - breathed > _BREATHE_BYTES:
+                    breathed = size
                     await asyncio.sleep(0)
             elif stop.is_set() or clock() >= due:
                 break
             else:
+                if self._writing is not None and self._writing.done():
+                    await self._written()  # one that failed is told of before more comes
                 await reader.wait(min(_IDLE_S, max(due - clock(), 0.001)))
         self.health.events += messages
         self.health.lag = reader.backlog
@@ -188,18 +202,40 @@ class Recorder:
         self._projection.quarantine(delivered.sequence, delivered.family, delivered.kind, why, delivered.data)
 
     async def _flush(self, reader: LogReader) -> None:
-        """Write what was collected, and the place after it."""
+        """Begin to write what was collected, and the place after it, once what came before is written."""
+        cursor, mark = reader.cursor(), self._projection.mark
+        await self._written()
         before = self._committed.sequence if self._committed else None
-        cursor = reader.cursor()
         if before == cursor.sequence or not cursor.digest:  # nothing was read
             return
-        after = StoredCursor(self._session, cursor.sequence, self._projection.mark, cursor.to_json())
+        after = StoredCursor(self._session, cursor.sequence, mark, cursor.to_json())
+        spans = self._tracer.drain() if self._tracer is not None else []
+        work = self._write(self._projection.drain(), before, after, spans)
+        self._writing = asyncio.create_task(work, name="write")
+
+    async def _write(
+        self, changes: Changes, before: int | None, after: StoredCursor, spans: list[Span]
+    ) -> None:
         began_ns = time.time_ns()
-        await self._database.write(self._projection.drain(), before, after)
+        await self._database.write(changes, before, after)
         self._committed = after
         if self._tracer is not None:
-            self._tracer.committed(began_ns)
+            self._tracer.committed(spans, began_ns)
         await self._tell()
+
+    async def _written(self) -> None:
+        """Wait for the transaction that is on its way, if any; raises what stopped it."""
+        writing = self._writing
+        if writing is not None:
+            await asyncio.shield(writing)
+            self._writing = None
+
+    async def _give_up_writing(self) -> None:
+        """Leave the transaction that is on its way: it happens as a whole or not at all."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
     async def _tell(self) -> None:
         if self._committed is not None:

@@ -62,11 +62,15 @@ class Tracer:
         """Take the next message of the log."""
         self._waiting += self._assembler.take(delivered, message)
 
-    def committed(self, start_ns: int) -> None:
-        """What was taken so far is written, in a transaction that began then."""
+    def drain(self) -> list[Span]:
+        """The spans of what was taken since the last drain: for `committed`, once it is."""
         waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def committed(self, spans: list[Span], start_ns: int) -> None:
+        """Export spans whose messages are written, in a transaction that began then."""
         now = time.time_ns()
-        for span in waiting:
+        for span in spans:
             self._exporting.emit((span,))
             if span.name in _WRITTEN:
                 self._exporting.emit((recorded(span, start_ns, now),))

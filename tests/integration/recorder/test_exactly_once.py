@@ -54,6 +54,17 @@ class LosesTheAnswer(Database):
             raise ConnectionResetError("the answer was lost")
 
 
+class Holds(Database):
+    """Has a transaction wait, once it is told to."""
+
+    held: asyncio.Event | None = None
+
+    async def write(self, changes: Changes, before: int | None, after: StoredCursor) -> None:
+        if self.held is not None:
+            await self.held.wait()
+        await super().write(changes, before, after)
+
+
 def minute(number: int) -> list[tuple[str, Message]]:
     """A little of everything, different for each number."""
     ts = START + number * GRID
@@ -103,6 +114,29 @@ async def test_killed_before_or_after_the_commit_every_row_is_there_once(
             await dying.kill()
         await record(nats_url, postgres_url, last)
     await assert_recorded_once(postgres_url, 9)
+
+
+async def test_while_the_database_takes_a_batch_the_next_is_read(
+    nats_url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session_log(nats_url) as log:
+        await record(nats_url, postgres_url, await write_minutes(log, 1, 1))
+        monkeypatch.setattr(Holds, "held", asyncio.Event())
+        slow = await start_recorder(nats_url, postgres_url, kind=Holds)
+        health = slow.recorder.health
+        for first in (2, 5):  # one batch on its way, and one that is read meanwhile
+            seen = health.events
+            last = await write_minutes(log, first, 3)
+            async with asyncio.timeout(120):
+                while health.events == seen:
+                    await asyncio.sleep(0.005)
+        assert slow.recorder.committed is not None
+        assert slow.recorder.committed.sequence < last
+        assert Holds.held is not None
+        Holds.held.set()
+        await slow.reach(last)
+        await slow.drain()
+    await assert_recorded_once(postgres_url, 7)
 
 
 async def test_a_commit_whose_answer_was_lost_is_recognised(nats_url: str, postgres_url: str) -> None:

@@ -117,7 +117,7 @@ async def test_a_restarted_recorder_loses_no_span_and_makes_no_other(
     tracer = Tracer(whole)
     for delivered in messages:
         tracer.take(delivered, delivered.decode())
-        tracer.committed(1)
+        tracer.committed(tracer.drain(), 1)
     assert {key(each) for each in whole.spans if each.service != "recorder"} == expected
     ids = [each.span_id for each in whole.spans]
     assert len(ids) == len(set(ids)), "each span leaves once"
@@ -133,6 +133,6 @@ async def test_a_restarted_recorder_loses_no_span_and_makes_no_other(
         await second.begin(log, messages[died_at - 1].sequence)
         for delivered in messages[died_at:]:
             second.take(delivered, delivered.decode())
-        second.committed(1)
+        second.committed(second.drain(), 1)
         assert {key(each) for each in cut.spans if each.service != "recorder"} == expected
     await log.close()
