@@ -22,9 +22,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import structlog
-from penstock_contracts.control import Verb
+from penstock_contracts.control import Command, Verb
 from penstock_contracts.orders import TradingStateChanged
 from penstock_ingest.config import parse_duration
+from penstock_ingest.stepping import MARKS_MAX
+from penstock_ingest.stepping import VERB as STEP
 from penstock_research.report.final import FinalReport
 
 from penstock.errors import CannotRun, CommandError
@@ -32,7 +34,7 @@ from penstock.launch.background import launch
 from penstock.launch.commands import NOTHING_NAMED, Part, command
 from penstock.launch.figures import Figures
 from penstock.launch.paths import DEFAULT_DATA_DIR, DEFAULT_OUT_DIR, DataDir, Running, SessionRecord
-from penstock.launch.reach import ask, looks, session_log
+from penstock.launch.reach import ask, looks, session_log, step
 
 T = TypeVar("T")
 ANSWER_TIMEOUT_S = 10.0
@@ -62,10 +64,14 @@ class PaperSession:
         settings: Mapping[str, object] | None = None,
         instruments: str | Path | None = None,
         fused: bool = False,
+        stepped: bool = False,
         data_dir: str | Path = DEFAULT_DATA_DIR,
         out: str | Path = DEFAULT_OUT_DIR,
     ) -> None:
         self._place = DataDir.at(Path(data_dir))
+        self._stepped = stepped
+        if stepped:
+            settings, speed = {**(settings or {}), "ingest.stepped": "true"}, speed or "max"
         single = {
             "--duration": duration, "--speed": speed, "--capital": capital, "--profile": profile,
             "--config": config, "--instruments": instruments,
@@ -172,12 +178,30 @@ class PaperSession:
     def advance(self, event_time: str | int, timeout_s: float = 600.0) -> Figures:
         """Wait until event time has gone on by so much (`10s`, or ns), or the session has ended; look then.
 
-        The session does not pause between two calls: it goes on at its own speed.
+        The session does not pause between two calls: it goes on at its own speed. One that is `stepped`
+        stands still between two steps instead.
         """
+        if self._stepped:
+            raise CommandError(f"session {self.session_id} is stepped: its time goes on with step() alone")
         span = parse_duration(event_time)
         if not isinstance(span, int) or span <= 0:
             raise ValueError(f"{event_time!r} is no time to advance by")
         return self._loop.run(self._look(span, timeout_s))
+
+    def step(self, marks: int = 1, timeout_s: float = 600.0) -> Figures | None:
+        """Let so many marks pass, and stand still again; returns the figures as of the last of them.
+
+        A mark ends an interval; intervals in which nothing happens count as one. None when the session has
+        ended, because its data is over or something stops it. For sessions that are `stepped`.
+        """
+        if not self._stepped:
+            raise CommandError(f"session {self.session_id} is not stepped: it goes on by itself")
+        if not 1 <= marks <= MARKS_MAX:
+            raise ValueError(f"{marks} is no number of marks to step by")
+        if not self.running:
+            return None
+        order = self._step_command(marks)
+        return self._loop.run(asyncio.wait_for(step(self._known, order, lambda: self.running), timeout_s))
 
     def steps(self, event_time: str | int, timeout_s: float = 600.0) -> Iterator[Figures]:
         """Look at the session every so much event time, until it has ended."""
@@ -239,14 +263,22 @@ class PaperSession:
         override: bool = False,
         order_id: str | None = None,
     ) -> TradingStateChanged:
-        """Write a command to the log; returns its answer. CommandError when it is refused or unanswered."""
+        """Write a command to the log; returns its answer. CommandError when it is refused or unanswered.
+
+        It acts at the next mark: a session that is `stepped` steps by one.
+        """
         order = replace(command(verb, reason, by="python", override=override, part=part), order_id=order_id)
-        answer = self._loop.run(ask(self._alive, order, ANSWER_TIMEOUT_S))
+        after = [self._step_command(1)] if self._stepped else []  # a command acts at a mark
+        answer = self._loop.run(ask(self._alive, order, ANSWER_TIMEOUT_S, *after))
         if answer is None:
             raise CommandError(f"{verb}: risk did not answer within {ANSWER_TIMEOUT_S:.0f} s")
         if not answer.accepted:
             raise CommandError(f"{verb}: refused: {answer.reason}")
         return answer
+
+    @staticmethod
+    def _step_command(marks: int) -> Command:
+        return replace(command(STEP, "", by="python"), arguments={"marks": str(marks)})
 
     # --- Inside --------------------------------------------------------------------------------------
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
+import psutil
 import pytest
 from e2e.conftest import User
 from penstock.errors import CONFIG
 from penstock.session import CommandError, PaperSession, Part
-from support.cli import write_bars
+from penstock_research.chained import run_chained
+from support.cli import resolved, write_bars
 
 
 def test_a_session_is_looked_at_commanded_and_ended_from_python(user: User) -> None:
@@ -80,3 +83,42 @@ def test_what_is_wrong_is_told_as_on_the_command_line(user: User) -> None:
     assert caught.value.exit_code == CONFIG
     with pytest.raises(CommandError, match="was not started"):
         _ = session.session_id
+
+
+def test_a_session_steps_from_mark_to_mark_as_if_it_had_run_and_nobody_had_been_killed(user: User) -> None:
+    bars = write_bars(user.folder / "btc-perp-1m.csv", 60)
+    with PaperSession(
+        source=f"replay:{bars}",
+        strategy="ma_cross:fast=3,slow=9",
+        profile="open",
+        stepped=True,
+        fused=True,
+        data_dir=user.folder / "data",
+        out=user.folder / "out",
+    ) as session:
+        times = []
+        for _ in range(3):
+            now = session.step()
+            assert now is not None
+            times.append(now.event_time)
+        minute = 60 * 10**9
+        assert times == [times[0], times[0] + minute, times[0] + 2 * minute]
+        launcher = psutil.Process(json.loads((user.folder / "data" / "running.json").read_text())["pid"])
+        (stages,) = [each for each in launcher.children() if "penstock.fused" in each.cmdline()]
+        stages.kill()
+        now = session.step(20)
+        assert now is not None
+        assert now.event_time == times[0] + 22 * minute
+        with pytest.raises(CommandError, match=r"is stepped: its time goes on with step\(\) alone"):
+            session.advance("1m")
+        answer = session.halt("nothing", Part(strategy="ma_cross"))  # steps by one
+        assert answer.ts == times[0] + 23 * minute
+        session.resume("it was nothing", Part(strategy="ma_cross"))
+        while session.step(10) is not None:
+            pass
+        report = session.summary()
+    assert report.stop_reason == "end_of_data"
+    assert report.fills > 2
+    same = resolved(f"replay:{bars}", 'run.strategies=["ma_cross:fast=3,slow=9"]')
+    assert report.fills_hash == run_chained(same.document).fills_hash
+    assert user.run("verify", "--data-dir", str(user.folder / "data")).returncode == 0

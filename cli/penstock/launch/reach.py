@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from penstock_contracts.codec import decode
@@ -20,6 +20,8 @@ from penstock.launch.paths import DataDir, Running
 
 HEARD_TIMEOUT_S = 5.0
 LOOK_S = 0.1
+STEP_LOOK_S = 0.02
+_BESIDE_TRADING = ("recorder", "api")
 
 
 def running_session(data_dir: DataDir) -> Running:
@@ -58,14 +60,38 @@ async def looks(running: Running, log: Log) -> AsyncIterator[Figures]:
         await asyncio.sleep(1.0)
 
 
-async def ask(running: Running, order: Command, timeout_s: float) -> TradingStateChanged | None:
-    """Write a command to the log; returns what risk says to it, None when it says nothing in time."""
+async def step(running: Running, order: Command, goes_on: Callable[[], bool]) -> Figures | None:
+    """Have a stepped session pass the marks of a `step` command; returns its figures as of the last of them.
+
+    None when the session ended meanwhile: the data was over.
+    """
     async with session_log(running) as log:
-        return await ask_over(log, order, timeout_s)
+        board, rate = Board(), Rate()
+        await listen(log, board)
+        try:
+            await log.publish_command(order)
+        except RuntimeFailure as error:
+            raise CannotRun(str(error)) from error
+        while goes_on():
+            heard = [each for each in running.services if each in board.reports]
+            complete = all(each in heard for each in running.services if each not in _BESIDE_TRADING)
+            stepped = board.view("ingest").get("stepped") == order.command_id
+            if complete and stepped and board.mark >= board.reports["ingest"].mark:
+                return figures(board, rate, heard)
+            await asyncio.sleep(STEP_LOOK_S)
+    return None
 
 
-async def ask_over(log: Log, order: Command, timeout_s: float) -> TradingStateChanged | None:
-    """The same over a log that is connected. CannotRun when the log does not take the command."""
+async def ask(
+    running: Running, order: Command, timeout_s: float, *after: Command
+) -> TradingStateChanged | None:
+    """Write a command to the log, then others; returns what risk says to it, None if nothing in time."""
+    async with session_log(running) as log:
+        return await ask_over(log, order, timeout_s, *after)
+
+
+async def ask_over(log: Log, order: Command, timeout_s: float, *after: Command) -> TradingStateChanged | None:
+    """The same over a log that is connected. CannotRun when the log does not take the commands."""
     answered: asyncio.Future[TradingStateChanged] = asyncio.get_running_loop().create_future()
 
     async def heard(_: str, data: bytes) -> None:
@@ -79,7 +105,8 @@ async def ask_over(log: Log, order: Command, timeout_s: float) -> TradingStateCh
 
     await log.subscribe_core(subject(log.partition, "ord", 1, "state"), heard)
     try:
-        await log.publish_command(order)
+        for each in (order, *after):
+            await log.publish_command(each)
         async with asyncio.timeout(timeout_s):
             return await answered
     except RuntimeFailure as error:

@@ -151,7 +151,8 @@ class StageService:
 
     async def run(self) -> None:
         """Read, feed, publish, until `stop`. Raises what makes going on wrong."""
-        reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
+        every_s = self._settings.report_interval_s
+        reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh, every_s))
         ticker = asyncio.create_task(self._tick())
         for task in (reporter, ticker):
             task.add_done_callback(lambda _: self._wake.set())

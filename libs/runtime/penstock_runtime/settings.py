@@ -62,6 +62,11 @@ class ServiceSettings(BaseSettings):
             raise ValueError(str(error)) from error
 
     @property
+    def report_interval_s(self) -> float:
+        """How often a service says how it is; often where somebody waits to see what a step has brought."""
+        return 0.05 if self.document.get("ingest", {}).get("stepped") else 1.0
+
+    @property
     def may_have_database(self) -> bool:
         """Whether there is a database, or will be."""
         return bool(self.postgres_url) or self.postgres_url_file is not None

@@ -3,11 +3,11 @@
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from penstock_contracts.subjects import slug
 from penstock_contracts.types import InstrumentKey, Ns, Positive, Scale
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NS_PER = {
     "ns": 1,
@@ -133,6 +133,8 @@ class IngestConfig(BaseModel):
     """`replay:FILE`, `synthetic`, `synthetic:SEED`, several at once; or `recording:SESSION`, alone."""
     speed: Annotated[str, AfterValidator(_known_speed)] = "1x"
     """`1x`, any `<number>x`, or `max`."""
+    stepped: bool = False
+    """Stand still until a `step` command asks for the next interval; with `speed = "max"`."""
     duration: Duration | None = None
     """Event time after which the session ends, ns or text such as `2m`; none: when the data does."""
     grid: Duration | None = None
@@ -162,6 +164,12 @@ class IngestConfig(BaseModel):
     batch_rows: int = Field(default=4096, ge=1, le=100_000)
     """Most rows of one message."""
     synthetic: SyntheticConfig = SyntheticConfig()
+
+    @model_validator(mode="after")
+    def _steps_have_no_clock(self) -> Self:
+        if self.stepped and self.speed_factor is not None:
+            raise ValueError('stepped: goes with speed = "max" only, for its time does not follow the clock')
+        return self
 
     @property
     def speed_factor(self) -> float | None:

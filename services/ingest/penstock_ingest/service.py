@@ -29,6 +29,8 @@ from penstock_ingest.config import IngestConfig
 from penstock_ingest.door import Door
 from penstock_ingest.events import feed_of
 from penstock_ingest.schedule import Schedule
+from penstock_ingest.stepping import VERB as STEP
+from penstock_ingest.stepping import Gate
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +71,7 @@ class IngestService:
         self._done_consumer: OrderedConsumer | None = None
         self._session_epoch = 0
         self._door = Door()
+        self._gate = Gate() if config.stepped else None
         self._released_after: dict[str, int] = {}
         self._last: Mark | None = None
         self._stop_reason = ""
@@ -139,6 +142,8 @@ class IngestService:
                 self._readers.saw_mark(message.ts, delivered.sequence)
                 self._released_after = {}
                 self._door.carried(message)
+                if self._gate is not None:
+                    self._gate.fold(message)
                 self._ended_marks += message.ended
             elif (feed := feed_of(message)) is not None and not self._schedule.defines(message):
                 self._released_after[feed] = self._released_after.get(feed, 0) + rows_of(message)
@@ -150,7 +155,8 @@ class IngestService:
 
     async def run(self) -> None:
         """Release data and marks until the session's end or `stop`."""
-        reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh))
+        every_s = self._settings.report_interval_s
+        reporter = asyncio.create_task(report_for_ever(self.health, self._log, self._refresh, every_s))
         ticker = asyncio.create_task(self._tick())
         watcher = asyncio.create_task(
             behind.watch(
@@ -214,6 +220,8 @@ class IngestService:
         if command is not None and command.verb == "stop" and not self._stop_reason:
             self._stop_reason = command.reason or "operator"
             self._schedule.end()
+        if command is not None and command.verb == STEP and not (self._gate and self._gate.admit(command)):
+            _log.warning("no_step", command=command.command_id, stepped=self._gate is not None)
 
     def note_done(self, producer: str, index: int, done: Done) -> None:
         """Take note that a stage has ended an interval with its output `index`."""
@@ -236,6 +244,8 @@ class IngestService:
         return self._release_paced(speed)
 
     def _may_release(self) -> bool:
+        if self._gate is not None and not self._gate.open:
+            return False
         return self._answers.may_release(self._read_to)
 
     def _release_burst(self) -> float | None:
@@ -322,6 +332,8 @@ class IngestService:
         mark = self._schedule.close(commands)
         self._ended_marks += mark.ended
         self._last = mark
+        if self._gate is not None:
+            self._gate.passed()
         self._answers.released(mark.ts, self._read_to)
         self._put(mark, mark.ts, Cause(received_ns=time.time_ns()))
         failpoints.hit("after_mark")
@@ -399,4 +411,5 @@ class IngestService:
             "ended": self._schedule.over,
             "event_start": self._schedule.start,
             "event_end": self._schedule.planned_end,
+            "stepped": self._gate.finished if self._gate is not None else None,
         }
