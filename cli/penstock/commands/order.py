@@ -1,6 +1,5 @@
 """`penstock order buy|sell|modify`: an operator's own orders, in the name of `manual`, within every limit."""
 
-import asyncio
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -11,11 +10,12 @@ from penstock_contracts.types import OrderType, Side, TimeInForce
 
 from penstock.commands import options
 from penstock.commands.output import console
-from penstock.commands.steer import ANSWER_TIMEOUT_S, Reason
-from penstock.errors import CommandError, ConfigError
+from penstock.commands.steer import Reason
+from penstock.errors import ConfigError
 from penstock.launch.commands import Part, command
+from penstock.launch.giving import give
 from penstock.launch.paths import DataDir
-from penstock.launch.reach import ask, running_session
+from penstock.launch.reach import running_session
 
 app = typer.Typer(name="order", help="Place and change orders by hand.", no_args_is_help=True)
 
@@ -152,10 +152,5 @@ def _give(
     order_id: str | None = None,
 ) -> None:
     given = command(verb, reason, by="cli", part=Part(instrument=instrument))
-    given = replace(given, order=order, order_id=order_id)
-    answer = asyncio.run(ask(running_session(place), given, ANSWER_TIMEOUT_S))
-    if answer is None:
-        raise CommandError(f"{verb} is in the log, but risk did not follow within {ANSWER_TIMEOUT_S:.0f} s")
-    if not answer.accepted:
-        raise CommandError(f"{verb}: refused: {answer.reason}")
-    console().print(f"{verb}: order {answer.order_id} is on its way", markup=False)
+    told = give(running_session(place), replace(given, order=order, order_id=order_id))
+    console().print(f"{verb}: order {told.order_id} is on its way", markup=False)

@@ -1,23 +1,21 @@
 """`penstock halt|reduce|resume|flatten|close|cancel`: steer the running session, all of it or a part."""
 
-import asyncio
 import contextlib
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 from penstock_contracts.control import Verb
-from penstock_contracts.orders import TradingStateChanged
 from rich.console import Console
 
 from penstock.commands import options
 from penstock.commands.output import console
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.commands import NOTHING_NAMED, Part, command
+from penstock.launch.giving import give
 from penstock.launch.paths import DataDir, Running
-from penstock.launch.reach import ask, running_session
+from penstock.launch.reach import running_session
 
-ANSWER_TIMEOUT_S = 10.0
 ONLY = "Only a part"
 
 Reason = Annotated[str, typer.Option("--reason", help="Kept in the log with the command.")]
@@ -50,8 +48,8 @@ def halt(
 ) -> None:
     """Stop trading now: cancel what works, send nothing new. Positions stay; `penstock resume` ends it.
 
-    With a filter only that part is halted, and the rest trades on. Goes through the log of the running
-    session; a halt of everything, where that cannot be reached, through the kill file.
+    With a filter only that part is halted, and the rest trades on. Goes through the session's api, where that
+    does not accept it through the log; a halt of everything, where neither is reached, through the kill file.
     """
     part = Part(venue, instrument, underlying, strategy)
     place = DataDir.at(data_dir)
@@ -172,19 +170,7 @@ def _give(
         order = replace(command(verb, reason, by="cli", override=override, part=part), order_id=order_id)
     except ValueError as error:
         raise CommandError(f"{verb}: {error}") from error
-    answer = asyncio.run(ask(running, order, ANSWER_TIMEOUT_S))
-    if answer is None:
-        raise CommandError(
-            f"{verb} is in the log of session {running.session_id}, but risk did not follow within "
-            f"{ANSWER_TIMEOUT_S:.0f} s",
-            hint="see `penstock status`",
-        )
-    if not answer.accepted:
-        raise CommandError(f"{verb}: refused: {answer.reason}")
-    _tell(verb, answer)
-
-
-def _tell(verb: Verb, answer: TradingStateChanged) -> None:
-    did = verb + ":" if answer.state is not answer.previous else answer.reason + ";"
-    held = f" ({'; '.join(answer.holds)})" if answer.holds else ""
-    console().print(f"{did} trading is {answer.state.value}{held}", markup=False, soft_wrap=True)
+    told = give(running, order, insist=verb == "halt")
+    did = verb + ":" if told.state != told.previous else told.reason + ";"
+    held = f" ({'; '.join(told.holds)})" if told.holds else ""
+    console().print(f"{did} trading is {told.state}{held}", markup=False, soft_wrap=True)

@@ -13,10 +13,11 @@ from rich.table import Table
 
 from penstock.commands import options
 from penstock.commands.output import console
-from penstock.commands.steer import ANSWER_TIMEOUT_S, Reason
+from penstock.commands.steer import Reason
 from penstock.config.explain import near
 from penstock.errors import CannotRun, CommandError
 from penstock.launch.commands import command
+from penstock.launch.giving import ANSWER_TIMEOUT_S, by_api
 from penstock.launch.paths import DataDir, Running
 from penstock.launch.reach import LOOK_S, running_session, session_log
 
@@ -59,14 +60,18 @@ def on(name: Name, reason: Reason = "operator", data_dir: options.DataDirectory 
 
 def _give(place: DataDir, verb: Verb, name: str, reason: str, arguments: dict[str, str]) -> None:
     order = replace(command(verb, reason, by="cli"), strategy=name, arguments=arguments)
-    known = asyncio.run(_switch(running_session(place), order, name))
-    wanted = verb == "strategy_on"
+    running, wanted = running_session(place), verb == "strategy_on"
+    if by_api(running, order) is None:
+        _switched(asyncio.run(_switch(running, order, name)), verb, name, wanted=wanted)
+    console().print(f"{name} is {'on' if wanted else 'off'}", markup=False)
+
+
+def _switched(known: Strategies, verb: Verb, name: str, *, wanted: bool) -> None:
     if known[name]["on"] is not wanted:
         raise CommandError(
             f"{verb} is in the log, but the strategy service did not follow within {ANSWER_TIMEOUT_S:.0f} s",
             hint="see `penstock status`",
         )
-    console().print(f"{name} is {'on' if wanted else 'off'}", markup=False)
 
 
 async def _switch(running: Running, order: Command | None, name: str | None) -> Strategies:

@@ -8,9 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from penstock_api.access.gate import check_bind
+from penstock_api.access.tokens import FILE, TokenFile
+from penstock_api.config import ApiConfig
 from penstock_ingest.config import IngestConfig, parse_source
 from penstock_kernel.session import SessionConfig
+from penstock_runtime.errors import BadConfiguration
 from penstock_runtime.settings import config_hash
 
 from penstock.config.load import DEFAULT_PROFILE, ConfigOptions, load
@@ -54,6 +59,7 @@ def new_plan(options: ConfigOptions, place: Place, environment: Mapping[str, str
     loaded = with_recordings(load(options, environment), place.data_dir)
     resolved = resolve(loaded, new_session_id(now), now)
     check_live(resolved.document, live=place.live, fused=place.fused, standby=bool(place.standby))
+    _check_bind(resolved.document, place.data_dir)
     _check_writable(place)
     return Plan(
         data_dir=place.data_dir,
@@ -84,6 +90,7 @@ def resumed_plan(session_id: str | None, options: ConfigOptions, place: Place) -
     document = json.loads(folder.config.read_text(encoding="utf-8"))
     ingest = IngestConfig.model_validate(document["ingest"])
     check_live(document, live=place.live, fused=record.fused, standby=bool(record.standby))
+    _check_bind(document, place.data_dir)
     return Plan(
         data_dir=place.data_dir,
         folder=folder,
@@ -128,6 +135,15 @@ def _resumable(data_dir: DataDir, session_id: str | None) -> SessionFolder:
     if folder.read().status == "ended":
         raise ConfigError(f"--resume: session {folder.session_id} has ended and was reported")
     return folder
+
+
+def _check_bind(document: Mapping[str, Any], data_dir: DataDir) -> None:
+    """What the api would refuse at its start is told before anything starts."""
+    config = ApiConfig.model_validate(document.get("api", {}))
+    try:
+        check_bind(config, TokenFile(config.tokens_file or data_dir.path / FILE))
+    except BadConfiguration as error:
+        raise ConfigError(str(error)) from error
 
 
 def _check_writable(place: Place) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock_api.alerts.config import AlertsConfig
 from penstock_research.report.final import FinalReport
 from penstock_runtime import logs
 from penstock_runtime.board import Board, listen
@@ -20,6 +21,7 @@ from penstock_runtime.witness import Witness, keep
 from penstock.config.document import dump
 from penstock.errors import CannotRun, Interrupted, ServiceHalted
 from penstock.launch.advice import advice_on
+from penstock.launch.alarm import ApiAlarm
 from penstock.launch.commands import command
 from penstock.launch.disks import DiskWatch
 from penstock.launch.finish import write_report
@@ -56,11 +58,14 @@ class SessionRun:
     _operator: Operator = field(default_factory=Operator)
     _notes: Notes = field(init=False)
     _telling: Telling = field(init=False)
+    _alarm: ApiAlarm = field(init=False)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._notes = Notes(self.view.say)
         self._telling = Telling(self.plan, self.view, self.board, self._notes)
+        alerts = AlertsConfig.model_validate(self.plan.document.get("alerts", {}))
+        self._alarm = ApiAlarm(alerts, self.board, self.plan.session.session_id)
 
     async def run(self) -> FinalReport | None:
         """Run to the end. Returns the report, or None when the session was drained and can go on."""
@@ -125,6 +130,7 @@ class SessionRun:
             "log server": servers.gone(),
             "disks": DiskWatch(log, servers, self.board, self._notes).run(),
             "view": self._telling.run(log, servers, supervisor),
+            "alarm": self._alarm.run(),
             "witness": keep(log, Witness(self.plan.folder.path)),
         }
         tasks = {name: asyncio.create_task(each, name=name) for name, each in work.items()}
@@ -203,6 +209,7 @@ class SessionRun:
         write_private(self.plan.folder.database_file, database)
         url = servers.nats.url
         await supervisor.start([self._spec(name, f"penstock_{name}", url, database) for name in PROJECTIONS])
+        self._alarm.expect()
         self._announce(url, database)
         if self.plan.api_url:
             self.view.say(f"dashboard              {self.plan.api_url}/")

@@ -205,17 +205,23 @@ class AsyncClient:
         """The report of a session or backtest."""
         return await self.send(calls.report(name))
 
-    async def halt(self, reason: str = "", key: str | None = None) -> models.Done:
+    async def halt(
+        self, reason: str = "", key: str | None = None, *, part: calls.Part = calls.WHOLE
+    ) -> models.Done:
         """Stop trading: cancel what works, send nothing new; positions stay."""
-        return await self.send(calls.halt(reason, key))
+        return await self.send(calls.halt(reason, key, part=part))
 
-    async def reduce(self, reason: str = "", key: str | None = None) -> models.Done:
+    async def reduce(
+        self, reason: str = "", key: str | None = None, *, part: calls.Part = calls.WHOLE
+    ) -> models.Done:
         """Let pass only what brings a position nearer to zero."""
-        return await self.send(calls.reduce(reason, key))
+        return await self.send(calls.reduce(reason, key, part=part))
 
-    async def resume(self, reason: str, key: str | None = None) -> models.Done:
+    async def resume(
+        self, reason: str, key: str | None = None, *, part: calls.Part = calls.WHOLE
+    ) -> models.Done:
         """Trade again; takes a risk admin, and a reason."""
-        return await self.send(calls.resume(reason, key))
+        return await self.send(calls.resume(reason, key, part=part))
 
     async def flatten(
         self,
@@ -282,6 +288,7 @@ class AsyncClient:
         self,
         order_id: str,
         *,
+        side: str | None = None,
         quantity: Decimal | str | None = None,
         limit_price: Decimal | str | None = None,
         stop_price: Decimal | str | None = None,
@@ -294,6 +301,7 @@ class AsyncClient:
         return await self.send(
             calls.modify(
                 order_id,
+                side=side,
                 quantity=quantity,
                 limit_price=limit_price,
                 stop_price=stop_price,

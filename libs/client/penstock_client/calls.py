@@ -258,19 +258,19 @@ def report(name: str) -> Call[dict[str, Any]]:
 # --- What to do --------------------------------------------------------------------------------------
 
 
-def halt(reason: str = "", key: str | None = None) -> Call[models.Done]:
+def halt(reason: str = "", key: str | None = None, *, part: Part = WHOLE) -> Call[models.Done]:
     """Stop trading: cancel what works, send nothing new; positions stay."""
-    return _give("POST", "/halt", key, reason=reason)
+    return _give("POST", "/halt", key, reason=reason, **_part(part))
 
 
-def reduce(reason: str = "", key: str | None = None) -> Call[models.Done]:
+def reduce(reason: str = "", key: str | None = None, *, part: Part = WHOLE) -> Call[models.Done]:
     """Let pass only what brings a position nearer to zero."""
-    return _give("POST", "/reduce", key, reason=reason)
+    return _give("POST", "/reduce", key, reason=reason, **_part(part))
 
 
-def resume(reason: str, key: str | None = None) -> Call[models.Done]:
+def resume(reason: str, key: str | None = None, *, part: Part = WHOLE) -> Call[models.Done]:
     """Trade again; takes a risk admin, and a reason."""
-    return _give("POST", "/resume", key, reason=reason)
+    return _give("POST", "/resume", key, reason=reason, **_part(part))
 
 
 def flatten(
@@ -331,6 +331,7 @@ def place(
 def modify(
     order_id: str,
     *,
+    side: str | None = None,
     quantity: Decimal | str | None = None,
     limit_price: Decimal | str | None = None,
     stop_price: Decimal | str | None = None,
@@ -344,6 +345,7 @@ def modify(
         "PATCH",
         f"/orders/{_at(order_id)}",
         key,
+        side=side,
         quantity=quantity,
         limit_price=limit_price,
         stop_price=stop_price,

@@ -35,6 +35,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Where the api is."""
+        return str(self._http.base_url)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -199,17 +204,21 @@ class Client:
         """The report of a session or backtest."""
         return self.send(calls.report(name))
 
-    def halt(self, reason: str = "", key: str | None = None) -> models.Done:
+    def halt(
+        self, reason: str = "", key: str | None = None, *, part: calls.Part = calls.WHOLE
+    ) -> models.Done:
         """Stop trading: cancel what works, send nothing new; positions stay."""
-        return self.send(calls.halt(reason, key))
+        return self.send(calls.halt(reason, key, part=part))
 
-    def reduce(self, reason: str = "", key: str | None = None) -> models.Done:
+    def reduce(
+        self, reason: str = "", key: str | None = None, *, part: calls.Part = calls.WHOLE
+    ) -> models.Done:
         """Let pass only what brings a position nearer to zero."""
-        return self.send(calls.reduce(reason, key))
+        return self.send(calls.reduce(reason, key, part=part))
 
-    def resume(self, reason: str, key: str | None = None) -> models.Done:
+    def resume(self, reason: str, key: str | None = None, *, part: calls.Part = calls.WHOLE) -> models.Done:
         """Trade again; takes a risk admin, and a reason."""
-        return self.send(calls.resume(reason, key))
+        return self.send(calls.resume(reason, key, part=part))
 
     def flatten(
         self,
@@ -272,6 +281,7 @@ class Client:
         self,
         order_id: str,
         *,
+        side: str | None = None,
         quantity: Decimal | str | None = None,
         limit_price: Decimal | str | None = None,
         stop_price: Decimal | str | None = None,
@@ -284,6 +294,7 @@ class Client:
         return self.send(
             calls.modify(
                 order_id,
+                side=side,
                 quantity=quantity,
                 limit_price=limit_price,
                 stop_price=stop_price,

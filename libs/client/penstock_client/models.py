@@ -413,5 +413,6 @@ class Done(Model):
     state: str | None
     previous: str | None
     reason: str
+    holds: tuple[str, ...] = ()
     ts: int | None
     order_id: str | None

@@ -147,6 +147,7 @@ def _by_risk(answer: TradingStateChanged, command_id: str) -> CommandAnswer:
         state=TradingState(answer.state),
         previous=TradingState(answer.previous),
         reason=answer.reason,
+        holds=tuple(answer.holds),
         ts=answer.ts,
         order_id=answer.order_id,
         rule=answer.rule,

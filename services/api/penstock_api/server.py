@@ -15,8 +15,7 @@ from penstock_runtime.health import Health, report_for_ever
 from penstock_runtime.log import Log
 from penstock_runtime.store.pool import Pool, PoolSettings
 
-from penstock_api.access.gate import is_loopback
-from penstock_api.access.tokens import TokenFile
+from penstock_api.access.gate import check_bind
 from penstock_api.alerts.config import AlertsConfig
 from penstock_api.alerts.watch import AlertWatch
 from penstock_api.app import create_app
@@ -59,8 +58,8 @@ async def serve(
     health = Health(NAME)
     watch = AlertWatch(alerts, log, feed, board, data_dir)
     app = create_app(config, log, feed, board, pool, data_dir=data_dir)
-    _check_bind(config, app.state.context.tokens)
-    with _listen(config) as listener:
+    check_bind(config, app.state.context.tokens)
+    with _listen(config) as listener, traced(app, NAME):
         url = f"http://{config.host}:{listener.getsockname()[1]}"
         web = _web_server(config, app)
         await listen(log, board)
@@ -90,15 +89,6 @@ async def serve(
             await asyncio.gather(serving, feeding, reporting, return_exceptions=True)
     health.state = "stopped"
     await health.send(log)
-
-
-def _check_bind(config: ApiConfig, tokens: TokenFile) -> None:
-    if not is_loopback(config.host) and not tokens.any():
-        raise BadConfiguration(
-            f"api.host: {config.host} is open to others, and nobody would be asked who they are: make a "
-            f"token first (`penstock token add NAME --role viewer`, kept in {tokens.path}), or listen on "
-            "127.0.0.1"
-        )
 
 
 def _web_server(config: ApiConfig, app: FastAPI) -> _WebServer:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import structlog
+from penstock_runtime.errors import BadConfiguration
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -46,6 +47,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def check_bind(config: ApiConfig, tokens: TokenFile) -> None:
+    """BadConfiguration for an address that others reach while nobody would be asked who they are."""
+    if not is_loopback(config.host) and not tokens.any():
+        raise BadConfiguration(
+            f"api.host: {config.host} is open to others, and nobody would be asked who they are: make a "
+            f"token first (`penstock token add NAME --role viewer`, kept in {tokens.path}), or listen on "
+            "127.0.0.1"
+        )
 
 
 class Gate:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 from penstock_contracts.types import MarketStatus
-from penstock_runtime.board import Board
+from penstock_runtime.board import STOPPED, Board
 from penstock_runtime.errors import RuntimeFailure
 from penstock_runtime.log import Log
 from penstock_runtime.log.dead_letters import DeadLetters
@@ -29,7 +29,6 @@ SLOW_LOOK_S = 5.0
 MINUTE_S = 60.0
 DEAD_LETTERS_S = 600.0
 NS_PER_S = 1_000_000_000
-STOPPED = "stopped"
 LEVELS = {"critical": "error", "warning": "warning"}
 
 

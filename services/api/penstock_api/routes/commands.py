@@ -38,13 +38,6 @@ class CommandBody(BaseModel):
     """Kept in the audit."""
 
 
-class ResumeBody(CommandBody):
-    """Trade again."""
-
-    reason: Reason
-    """Why trading may go on; kept in the audit."""
-
-
 class FilteredBody(CommandBody):
     """A part of the account: what meets all the filters that are given."""
 
@@ -60,6 +53,13 @@ class FilteredBody(CommandBody):
         return self.model_dump(include={"venue", "instrument", "underlying", "strategy"})
 
 
+class ResumeBody(FilteredBody):
+    """Trade again: all, or the holds that lie within a part."""
+
+    reason: Reason
+    """Why trading may go on; kept in the audit."""
+
+
 class FlattenBody(FilteredBody):
     """Cancel what works and close what is open."""
 
@@ -68,21 +68,21 @@ class FlattenBody(FilteredBody):
 
 
 @router.post("/halt", responses=PENDING, dependencies=[OPERATOR])
-async def halt(request: Request, response: Response, body: CommandBody, key: Key = None) -> CommandAnswer:
-    """Stop trading: no new order, working orders are cancelled, positions stay."""
-    return await give(request, response, "halt", body.reason, key)
+async def halt(request: Request, response: Response, body: FilteredBody, key: Key = None) -> CommandAnswer:
+    """Stop trading, or a part of it: no new order, working orders are cancelled, positions stay."""
+    return await give(request, response, "halt", body.reason, key, **body.filters)
 
 
 @router.post("/reduce", responses=PENDING, dependencies=[OPERATOR])
-async def reduce(request: Request, response: Response, body: CommandBody, key: Key = None) -> CommandAnswer:
-    """Let pass only what brings a position nearer to zero."""
-    return await give(request, response, "reduce", body.reason, key)
+async def reduce(request: Request, response: Response, body: FilteredBody, key: Key = None) -> CommandAnswer:
+    """Let pass only what brings a position nearer to zero; with filters, in that part."""
+    return await give(request, response, "reduce", body.reason, key, **body.filters)
 
 
 @router.post("/resume", responses=PENDING, dependencies=[RISK_ADMIN])
 async def resume(request: Request, response: Response, body: ResumeBody, key: Key = None) -> CommandAnswer:
-    """Trade again after a halt or a reduction."""
-    return await give(request, response, "resume", body.reason, key)
+    """Trade again after a halt or a reduction; with filters, what is held within that part."""
+    return await give(request, response, "resume", body.reason, key, **body.filters)
 
 
 @router.post("/flatten", responses=PENDING, dependencies=[OPERATOR])

@@ -80,6 +80,8 @@ class ModifyBody(CommandBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"limit_price": "46210.00"}]})
 
+    side: Side | None = None
+    """As it is, to be sure that this is the order you mean: another side is refused."""
     quantity: Amount | None = None
     """What is to be left to fill."""
     limit_price: Amount | None = None
@@ -125,6 +127,8 @@ async def cancel(
 
 def _changed(working: WorkingOrder, body: ModifyBody) -> ManualOrder:
     old = working.order
+    if body.side not in (None, old.side):
+        raise Problem(409, f"order {old.order_id} is to {old.side}, and that cannot change")
     left: Decimal = old.quantity - working.quantity_filled
     return ManualOrder(
         side=old.side,

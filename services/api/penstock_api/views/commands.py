@@ -15,6 +15,8 @@ class CommandAnswer(View):
     """The trading state after it."""
     previous: TradingState | None = None
     reason: str = ""
+    holds: tuple[str, ...] = ()
+    """Parts that are halted or reduced while the rest trades on."""
     ts: int | None = None
     """Event time at which it acted; null while it is pending."""
     order_id: str | None = None
