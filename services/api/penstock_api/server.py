@@ -59,7 +59,7 @@ async def serve(
     watch = AlertWatch(alerts, log, feed, board, data_dir)
     app = create_app(config, log, feed, board, pool, data_dir=data_dir)
     check_bind(config, app.state.context.tokens)
-    with _listen(config) as listener, traced(app, NAME):
+    with _listen(config) as listener:
         url = f"http://{config.host}:{listener.getsockname()[1]}"
         web = _web_server(config, app)
         await listen(log, board)
