@@ -21,6 +21,7 @@ from penstock_api.alerts.watch import AlertWatch
 from penstock_api.app import create_app
 from penstock_api.config import ApiConfig
 from penstock_api.feed import Feed
+from penstock_api.tracing import traced
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ async def serve(
     watch = AlertWatch(alerts, log, feed, board, data_dir)
     app = create_app(config, log, feed, board, pool, data_dir=data_dir)
     check_bind(config, app.state.context.tokens)
-    with _listen(config) as listener:
+    with _listen(config) as listener, traced(app, NAME):
         url = f"http://{config.host}:{listener.getsockname()[1]}"
         web = _web_server(config, app)
         await listen(log, board)

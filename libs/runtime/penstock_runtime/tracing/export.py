@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import structlog
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
@@ -38,8 +38,10 @@ _KINDS = {
 class Exporting(Protocol):
     """Where spans go."""
 
-    emitted: int
-    """Spans handed over."""
+    @property
+    def emitted(self) -> int:
+        """Spans handed over."""
+        ...
 
     @property
     def dropped(self) -> int:
@@ -58,19 +60,16 @@ class Exporting(Protocol):
 def exporting(settings: Otel) -> Exporting:
     """The export that the environment describes."""
     hush()
-    return SpanExport(_exporter(settings), settings)
+    return SpanExport(exporter_of(settings), settings)
 
 
-class SpanExport:
-    """Hands spans to the SDK's batch processor, never more than its queue holds."""
+class Bounded(SpanProcessor):
+    """Hands spans that have ended to the SDK's batch processor, never more than its queue holds."""
 
     def __init__(self, exporter: SpanExporter, settings: Otel) -> None:
         self._counting = _Counting(exporter)
         self._most = settings.bsp_max_queue_size
         self._processor = BatchSpanProcessor(self._counting)
-        self._sampler = sampler_of(settings)
-        self._named = settings.service_name
-        self._resources: dict[str, Resource] = {}
         self._overflown = 0
         self.emitted = 0
         """Spans handed over."""
@@ -80,26 +79,53 @@ class SpanExport:
         """Spans that found no room, or that the collector did not take."""
         return self._overflown + self._counting.failed
 
-    def emit(self, spans: Iterable[Span]) -> None:
-        """Take spans; what finds no room is dropped and counted."""
-        for span in spans:
-            trace_id = int(span.trace_id, 16)
-            decision = self._sampler.should_sample(None, trace_id, span.name).decision
-            if decision is not Decision.RECORD_AND_SAMPLE:
-                continue
-            if self.emitted - self._counting.finished >= self._most:
-                if not self._overflown:
-                    _log.warning("spans_dropped", queue=self._most)
-                self._overflown += 1
-                continue
-            self.emitted += 1
-            self._processor.on_end(self._readable(span))
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take a span; one that finds no room is dropped and counted."""
+        if self.emitted - self._counting.finished >= self._most:
+            if not self._overflown:
+                _log.warning("spans_dropped", queue=self._most)
+            self._overflown += 1
+            return
+        self.emitted += 1
+        self._processor.on_end(span)
 
     def close(self) -> None:
         """Deliver what waits, within `CLOSE_S`."""
         closing = threading.Thread(target=self._processor.shutdown, daemon=True)
         closing.start()
         closing.join(CLOSE_S)
+
+
+class SpanExport:
+    """Samples spans that were made from the log, and hands them on."""
+
+    def __init__(self, exporter: SpanExporter, settings: Otel) -> None:
+        self._bounded = Bounded(exporter, settings)
+        self._sampler = sampler_of(settings)
+        self._named = settings.service_name
+        self._resources: dict[str, Resource] = {}
+
+    @property
+    def emitted(self) -> int:
+        """Spans handed over."""
+        return self._bounded.emitted
+
+    @property
+    def dropped(self) -> int:
+        """Spans that found no room, or that the collector did not take."""
+        return self._bounded.dropped
+
+    def emit(self, spans: Iterable[Span]) -> None:
+        """Take spans; what finds no room is dropped and counted."""
+        for span in spans:
+            trace_id = int(span.trace_id, 16)
+            decision = self._sampler.should_sample(None, trace_id, span.name).decision
+            if decision is Decision.RECORD_AND_SAMPLE:
+                self._bounded.on_end(self._readable(span))
+
+    def close(self) -> None:
+        """Deliver what waits, within `CLOSE_S`."""
+        self._bounded.close()
 
     def _readable(self, span: Span) -> ReadableSpan:
         parent = _context(span.trace_id, span.parent_id) if span.parent_id else None
@@ -177,7 +203,8 @@ def _context(trace_id: str, span_id: str) -> SpanContext:
     )
 
 
-def _exporter(settings: Otel) -> SpanExporter:
+def exporter_of(settings: Otel) -> SpanExporter:
+    """The exporter to the collector that the environment names."""
     # Imported where they are wanted: 15 MB that a process without a collector does not need.
     exporter: Any
     if settings.protocol("traces") == "grpc":
