@@ -1,5 +1,6 @@
 """The price of each instrument at each mark: the last row of each grid point that had data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -53,6 +54,8 @@ class PriceTrack:
         starts, marks = stretches(ts, grid)
         if len(starts) == 1:
             rows: slice | Ints = slice(len(ts) - 1, None)
+        elif len(starts) == len(ts):
+            rows = slice(None)
         else:
             rows = last_rows(starts, len(ts))
         self.updates.append(Update(kind, scale, marks, ts[rows], first[rows], second[rows]))
@@ -152,19 +155,34 @@ def prices_message(tracks: dict[str, PriceTrack]) -> Prices | None:
     if all(tracks[key].single for key in keys):
         return _single_rows(keys, [tracks[key] for key in keys])
     drained = [tracks[key].drain() for key in keys]
-    index: NDArray[np.int32] = np.repeat(
-        np.arange(len(keys), dtype=np.int32), [len(columns[0]) for columns in drained]
-    )
-    ts, ts_data, last, bid, ask = (np.concatenate(columns) for columns in zip(*drained, strict=True))
-    if len(keys) > 1 and ts.min() != ts.max():
-        order = np.argsort(ts, kind="stable")  # of equal marks the instruments stay in their order
-        index, ts, ts_data = index[order], ts[order], ts_data[order]
-        last, bid, ask = last[order], bid[order], ask[order]
+    index, (ts, ts_data, last, bid, ask) = _by_mark(drained)
     return Prices(
         instruments=tuple(keys),
         scales=tuple(tracks[key].scale for key in keys),
         index=index, ts=ts, ts_data=ts_data, last=last, bid=bid, ask=ask,
     )  # fmt: skip
+
+
+def _by_mark(drained: Sequence[tuple[Ints, ...]]) -> tuple[NDArray[np.int32], list[Ints]]:
+    """Which instrument each row is of, and the columns: by mark, then instrument."""
+    numbers = np.arange(len(drained), dtype=np.int32)
+    if len(drained) == 1:
+        return np.zeros(len(drained[0][0]), dtype=np.int32), list(drained[0])
+    marks = drained[0][0]
+    if all(len(own[0]) == len(marks) and (own[0] == marks).all() for own in drained[1:]):
+        # Each has a price at every mark, as with bars: nothing is to be sorted.
+        rest = [_interleaved(each) for each in list(zip(*drained, strict=True))[1:]]
+        return np.tile(numbers, len(marks)), [np.repeat(marks, len(drained)), *rest]
+    index = np.repeat(numbers, [len(columns[0]) for columns in drained])
+    columns = [np.concatenate(each) for each in zip(*drained, strict=True)]
+    order = np.argsort(columns[0], kind="stable")  # at one mark the instruments stay in their order
+    return index[order], [each[order] for each in columns]
+
+
+def _interleaved(columns: Sequence[Ints]) -> Ints:
+    if not any(each.any() for each in columns):
+        return np.zeros(len(columns) * len(columns[0]), dtype=np.int64)
+    return np.stack(columns, 1).ravel()
 
 
 def _single_rows(keys: list[str], tracks: list[PriceTrack]) -> Prices:

@@ -22,7 +22,7 @@ from penstock_kernel.money import ZERO, from_scaled
 from penstock_risk.account import Account, Holding
 from penstock_risk.state import RiskState
 from penstock_risk.stops import armed
-from penstock_risk.together import Course, course_of, extremes, last_rows
+from penstock_risk.together import Course, both_sides, course_of, extremes, last_rows
 
 T = TypeVar("T")
 Column = NDArray[np.int64]
@@ -119,13 +119,6 @@ def _sides(prices: Prices, which: int) -> tuple[Column, Column]:
         rows = prices.index == which
         last, bid, ask = last[rows], bid[rows], ask[rows]
     return both_sides(last, bid, ask)
-
-
-def both_sides(last: Column, bid: Column, ask: Column) -> tuple[Column, Column]:
-    """Bids and asks, the last price where there are none."""
-    if not bid.any() and not ask.any():
-        return last, last
-    return np.where(bid > 0, bid, last), np.where(ask > 0, ask, last)
 
 
 def _scratch(account: Account, instruments: tuple[str, ...]) -> Account:

@@ -13,7 +13,8 @@ from penstock_contracts.features import Prices
 from penstock_kernel.money import ZERO, from_scaled
 
 from penstock_risk.account import Account
-from penstock_risk.marking import both_sides, quiet_rows
+from penstock_risk.marking import quiet_rows
+from penstock_risk.together import both_sides, by_instrument, is_full
 
 _BLOCK_ROWS = 512
 _SMALL_ROWS = 64
@@ -26,15 +27,15 @@ Bounds = tuple[Decimal, Decimal, Decimal, Decimal]
 class Reach:
     """The extremes of each instrument's prices from every block of a batch to its end."""
 
-    __slots__ = ("_scales", "_tables")
+    __slots__ = ("_block_rows", "_scales", "_tables")
 
     def __init__(self, prices: Prices) -> None:
         self._scales = prices.scales
-        self._tables = _tables(prices)
+        self._block_rows, self._tables = _tables(prices)
 
     def of(self, which: int, begin: int) -> Bounds | None:
         """Extremes of an instrument's rows from `begin` on, or of more; None where it has none."""
-        bid_min, bid_max, ask_min, ask_max = self._tables[:, which, begin // _BLOCK_ROWS].tolist()
+        bid_min, bid_max, ask_min, ask_max = self._tables[:, which, begin // self._block_rows].tolist()
         if bid_min > bid_max:
             return None
         scale = self._scales[which]
@@ -44,29 +45,46 @@ class Reach:
         )  # fmt: skip
 
 
-def _tables(prices: Prices) -> NDArray[np.int64]:
-    """Least and greatest bid and ask, by instrument and the block from which on; every row is seen once."""
-    rows, instruments = len(prices.ts), len(prices.instruments)
-    blocks = -(-rows // _BLOCK_ROWS)
+def _tables(prices: Prices) -> tuple[int, NDArray[np.int64]]:
+    """Rows of a block; least and greatest bid and ask, by instrument and the block from which on."""
+    instruments = len(prices.instruments)
     bids, asks = both_sides(prices.last, prices.bid, prices.ask)
-    if instruments == 1:
-        cells = np.arange(blocks)
-        starts = cells * _BLOCK_ROWS
+    if is_full(prices.index, instruments):
+        marks = -(-_BLOCK_ROWS // instruments)
+        bids, asks = bids.reshape(-1, instruments), asks.reshape(-1, instruments)
+        starts = np.arange(0, len(bids), marks)
+        cells = [operation.reduceat(side, starts).T for side, operation in _extremes(bids, asks)]
+        block_rows = marks * instruments
     else:
-        order = np.argsort(prices.index, kind="stable")
-        cell_of = prices.index[order].astype(np.int64) * blocks + order // _BLOCK_ROWS
-        starts = np.flatnonzero(np.diff(cell_of, prepend=-1))
-        cells = cell_of[starts]
-        bids, asks = bids[order], asks[order]
-    tables = np.empty((4, instruments * blocks), dtype=np.int64)
-    for table, side, fill, operation in zip(
-        tables, (bids, bids, asks, asks), (_MOST, _LEAST) * 2, (np.minimum, np.maximum) * 2, strict=True
-    ):
-        table.fill(fill)
-        table[cells] = operation.reduceat(side, starts)
-        backwards = table.reshape(instruments, blocks)[:, ::-1]
-        operation.accumulate(backwards, axis=1, out=backwards)
-    return tables.reshape(4, instruments, blocks)
+        cells = _cells(prices.index, instruments, bids, asks)
+        block_rows = _BLOCK_ROWS
+    found = [
+        operation.accumulate(table[:, ::-1], axis=1)[:, ::-1]
+        for table, (_, operation) in zip(cells, _extremes(bids, asks), strict=True)
+    ]
+    return block_rows, np.stack(found)
+
+
+def _extremes(
+    bids: NDArray[np.int64], asks: NDArray[np.int64]
+) -> tuple[tuple[NDArray[np.int64], np.ufunc], ...]:
+    return (bids, np.minimum), (bids, np.maximum), (asks, np.minimum), (asks, np.maximum)
+
+
+def _cells(
+    index: NDArray[np.int32], instruments: int, bids: NDArray[np.int64], asks: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """The four extremes of every instrument in every block; impossible ones where it has no rows."""
+    blocks = -(-len(index) // _BLOCK_ROWS)
+    order, _ = by_instrument(index, instruments)
+    cell_of = index[order].astype(np.int64) * blocks + order // _BLOCK_ROWS
+    starts = np.flatnonzero(np.diff(cell_of, prepend=-1))
+    tables = []
+    for side, operation in _extremes(bids[order], asks[order]):
+        table = np.full(instruments * blocks, _MOST if operation is np.minimum else _LEAST)
+        table[cell_of[starts]] = operation.reduceat(side, starts)
+        tables.append(table.reshape(instruments, blocks))
+    return tables
 
 
 def quiet_between(account: Account, prices: Prices, begin: int, end: int) -> int:

@@ -31,18 +31,6 @@ class Course(NamedTuple):
     """Decimals of `moved`."""
 
 
-class _Rows(NamedTuple):
-    """Rows of a batch, with the last price where there are no quotes."""
-
-    which: NDArray[np.int32]
-    bid: Column
-    ask: Column
-    order: Column
-    """By instrument, those of each in order of time."""
-    starts: Column
-    """Where each instrument's begin in `order`."""
-
-
 def course_of(account: Account, prices: Prices, first: int, end: int) -> Course | None:
     """The course of equity over the rows [first, end); None where it is no running sum of integers."""
     held = [
@@ -62,19 +50,25 @@ def course_of(account: Account, prices: Prices, first: int, end: int) -> Course 
     ]
     scale = max(_decimals(each) for factor in factors for each in factor)
     whole = [[int(each.scaleb(scale)) for each in factor] for factor in factors]
-    rows = _rows(prices, first, end)
-    highest = max(rows.bid.max().item(), rows.ask.max().item())
+    index = prices.index[first:end]
+    bid, ask = both_sides(prices.last[first:end], prices.bid[first:end], prices.ask[first:end])
+    highest = max(bid.max().item(), ask.max().item())
     if 2 * sum((abs(bought) + abs(sold)) * highest + abs(worth) for bought, sold, worth in whole) >= _SUM_MAX:
         return None
     columns = np.zeros((3, len(prices.instruments)), dtype=np.int64)
     columns[:, [number for number, _, _ in held]] = np.array(whole, dtype=np.int64).T
     bought, sold, before = columns
-    worth = (bought[rows.which] * rows.bid + sold[rows.which] * rows.ask)[rows.order]
+    ts, instruments = prices.ts[first:end], len(prices.instruments)
+    if is_full(index, instruments):
+        table = bid.reshape(-1, instruments) @ bought + ask.reshape(-1, instruments) @ sold
+        ends = np.arange(instruments, len(ts) + 1, instruments)
+        return Course(ts[ends - 1], first + ends, table - before.sum(), scale)
+    order, starts = by_instrument(index, instruments)
+    worth = (bought[index] * bid + sold[index] * ask)[order]
     steps = np.diff(worth, prepend=0)
-    steps[rows.starts] = worth[rows.starts] - before[rows.which[rows.order[rows.starts]]]
+    steps[starts] = worth[starts] - before[index[order[starts]]]
     moves = np.empty_like(steps)
-    moves[rows.order] = steps
-    ts = prices.ts[first:end]
+    moves[order] = steps
     lasts = np.append(np.flatnonzero(ts[1:] != ts[:-1]), len(ts) - 1)
     return Course(ts[lasts], first + lasts + 1, moves.cumsum()[lasts], scale)
 
@@ -82,14 +76,16 @@ def course_of(account: Account, prices: Prices, first: int, end: int) -> Course 
 def extremes(account: Account, prices: Prices, first: int, end: int) -> tuple[Decimal, Decimal]:
     """The least and the most that equity may be over the rows [first, end)."""
     low = high = account.base + account.unrealized
-    rows = _rows(prices, first, end)
-    bids, asks = rows.bid[rows.order], rows.ask[rows.order]
+    index = prices.index[first:end]
+    order, starts = by_instrument(index, len(prices.instruments))
+    bid, ask = both_sides(prices.last[first:end], prices.bid[first:end], prices.ask[first:end])
+    bids, asks = bid[order], ask[order]
     found = (
-        operation.reduceat(column, rows.starts).tolist()
+        operation.reduceat(column, starts).tolist()
         for column in (bids, asks)
         for operation in (np.minimum, np.maximum)
     )
-    numbers = rows.which[rows.order[rows.starts]].tolist()
+    numbers = index[order[starts]].tolist()
     for number, *scaled in zip(numbers, *found, strict=True):
         holding = account.holdings.get(prices.instruments[number])
         if holding is not None:
@@ -108,14 +104,27 @@ def last_rows(prices: Prices, first: int, end: int) -> list[tuple[int, int]]:
     return [(which, row) for which, row in enumerate(last.tolist()) if row >= 0]
 
 
-def _rows(prices: Prices, first: int, end: int) -> _Rows:
-    rows = slice(first, end)
-    last, bid, ask = prices.last[rows], prices.bid[rows], prices.ask[rows]
-    index = prices.index[rows]
-    order = np.argsort(index, kind="stable")
+def both_sides(last: Column, bid: Column, ask: Column) -> tuple[Column, Column]:
+    """Bids and asks, the last price where there are none."""
+    if not bid.any() and not ask.any():
+        return last, last
+    return np.where(bid > 0, bid, last), np.where(ask > 0, ask, last)
+
+
+def by_instrument(index: NDArray[np.int32], instruments: int) -> tuple[Column, Column]:
+    """Places of rows by instrument, those of each in their order; and where each one's begin there."""
+    # Of 16 bits NumPy sorts by counting, of more by merging, which takes ten times as long.
+    keys = index.astype(np.int16) if instruments <= np.iinfo(np.int16).max else index
+    order = np.argsort(keys, kind="stable")
     own = index[order]
-    starts = np.concatenate((np.zeros(1, dtype=np.int64), np.flatnonzero(own[1:] != own[:-1]) + 1))
-    return _Rows(index, np.where(bid > 0, bid, last), np.where(ask > 0, ask, last), order, starts)
+    return order, np.flatnonzero(np.diff(own, prepend=-1))
+
+
+def is_full(index: NDArray[np.int32], instruments: int) -> bool:
+    """Whether every mark has a row of every instrument: then the rows are a table."""
+    if len(index) % instruments:
+        return False
+    return bool((index.reshape(-1, instruments) == np.arange(instruments)).all())
 
 
 def _decimals(value: Decimal) -> int:

@@ -167,11 +167,13 @@ def test_a_day_that_begins_inside_a_batch_starts_the_daily_loss_again() -> None:
     assert described["state"] == "active"
 
 
-def walks(marks: int, step: int, seed: int, names: tuple[str, ...], *, quoted: bool = False) -> Prices:
-    """Prices of several instruments that walk, each at most of the marks."""
+def walks(
+    marks: int, step: int, seed: int, names: tuple[str, ...], *, quoted: bool = False, share: float = 0.8
+) -> Prices:
+    """Prices of several instruments that walk, each at a share of the marks."""
     random = np.random.Generator(np.random.PCG64(seed))
     prices = {name: BASE[name] + np.cumsum(random.integers(-3, 4, marks)) for name in names}
-    there = {name: random.random(marks) < 0.8 for name in names}
+    there = {name: random.random(marks) < share for name in names}
     rows = [
         (name, START + 2 * MINUTE + step * (mark + 1), int(prices[name][mark]))
         for mark in range(marks)
@@ -204,7 +206,8 @@ def test_several_holdings_at_once_come_to_what_one_by_one_does(
     state = holding(config, positions)
     stopped = 0
     for seed in range(3):
-        prices = walks(300, 20 * MINUTE, seed, (BTC, ETH, INVERSE), quoted=quoted)
+        share = (0.8, 0.5, 1.0)[seed]
+        prices = walks(300, 20 * MINUTE, seed, (BTC, ETH, INVERSE), quoted=quoted, share=share)
         rows = len(prices.ts)
         whole = fed(state, config, [prices])
         single = fed(state, config, [cut(prices, row, row + 1) for row in range(rows)])
