@@ -142,7 +142,8 @@ class IngestConfig(BaseModel):
     instruments_file: Path | None = None
     """Definitions of instruments (`instruments.toml`); none: inferred, with a warning."""
     rates: tuple[InstrumentKey, ...] = ()
-    """Instruments whose prices are rates of exchange, such as `eur-usd.replay`; beside files of rates."""
+    """Instruments whose prices are rates of exchange, such as `eur-usd.replay` or `eur-usd.synthetic`; beside
+    files of rates."""
     rate_interval: Duration = 60 * NS_PER["m"]
     """Least distance of two rates from the prices of one instrument, ns or text such as `15m`."""
     columns: dict[str, str] = {}

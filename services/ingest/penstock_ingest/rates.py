@@ -11,27 +11,39 @@ from penstock_kernel.money import from_scaled
 from penstock_ingest.errors import SourceError
 from penstock_ingest.events import EventFeed
 from penstock_ingest.feed import Feed, TableFeed
+from penstock_ingest.synthetic.feed import SyntheticFeed
+from penstock_ingest.synthetic.rates import SyntheticRates
 from penstock_ingest.table import Table
 
 
 def rate_feeds(feeds: Sequence[Feed], keys: Sequence[str], every: int) -> list[Feed]:
     """For each of these instruments a feed of rates, at most one in `every` ns.
 
-    SourceError for one that no file has prices of, or that has not its quote currency's price of its base.
+    Of an invented instrument they are invented with it, of the same seed.
+    SourceError for one that no source has prices of, or that has not its quote currency's price of its base.
     """
     made: list[Feed] = []
     for key in keys:
-        found = [each for each in feeds if each.instrument.instrument == key and isinstance(each, TableFeed)]
-        priced = next((each for each in found if {"close", "price", "bid"} & each.table.columns.keys()), None)
+        priced = next(
+            (each for each in feeds if each.instrument.instrument == key and _has_prices(each)), None
+        )
         if priced is None:
-            raise SourceError(f"ingest.rates: no file has bars, trades or quotes of {key}")
+            raise SourceError(f"ingest.rates: no source has bars, trades or quotes of {key}")
         instrument = priced.instrument
         if instrument.inverse or instrument.multiplier != 1:
             raise SourceError(f"ingest.rates: a price of {key} is not one of a {instrument.base}")
-        made.append(
-            EventFeed(f"rate.{key}", _with(feeds, instrument), _rates(priced.table, instrument, every))
-        )
+        name, along = f"rate.{key}", _with(feeds, instrument)
+        if isinstance(priced, SyntheticFeed):
+            made.append(SyntheticRates(name, along, *priced.market, instrument, every))
+        elif isinstance(priced, TableFeed):
+            made.append(EventFeed(name, along, _rates(priced.table, instrument, every)))
     return made
+
+
+def _has_prices(feed: Feed) -> bool:
+    if isinstance(feed, SyntheticFeed):
+        return True
+    return isinstance(feed, TableFeed) and bool({"close", "price", "bid"} & feed.table.columns.keys())
 
 
 def _with(feeds: Sequence[Feed], instrument: Instrument) -> Instrument:

@@ -53,7 +53,7 @@ def test_the_rates_come_with_an_instrument_that_they_convert(tmp_path: Path) -> 
 
 
 def test_what_no_file_has_or_what_is_no_price_of_its_base_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no file has bars, trades or quotes of eur-usd"):
+    with pytest.raises(SourceError, match="no source has bars, trades or quotes of eur-usd"):
         opened(bars_file(tmp_path))
     rows = [f"{BEGIN},0,1.05,1"]
     file = write_csv(tmp_path, "eur-usd-trades.csv", "ts,id,price,size", rows)

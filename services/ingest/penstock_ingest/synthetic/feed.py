@@ -62,6 +62,11 @@ class SyntheticFeed:
         self._batch_rows = batch_rows
         self._begin()
 
+    @property
+    def market(self) -> tuple[SyntheticConfig, str]:
+        """What is invented, and which symbol of it this is."""
+        return self._config, self._symbol
+
     def _begin(self) -> None:
         self._open_market()
         self._rows_before = 0
