@@ -18,7 +18,7 @@ from penstock.launch.paths import DataDir
 from penstock.launch.prepare import Place, resumable, resumed_plan
 from penstock.launch.view import SessionView
 from penstock.stack.credentials import Addresses, make
-from penstock.stack.init import Servers, initialise, plan_of
+from penstock.stack.init import Servers, first_token, initialise, plan_of
 from penstock.stack.warden import Warden
 
 app = typer.Typer(
@@ -67,11 +67,16 @@ def init(
     on keeps the one that it began with. Exit codes as those of `penstock paper`; 77 when a server refuses.
     """
     place = Place(DataDir.at(data_dir), out.absolute(), detached=True)
+    shown, servers = console(), _servers(credentials)
+
+    def say(text: str) -> None:
+        shown.print(text, soft_wrap=True)
+
+    first_token(place.data_dir, servers.token_file, say)
     plan = plan_of(place, ConfigOptions(profile, config, (), tuple(settings or ())), os.environ, fresh=fresh)
-    shown = console()
     if not plan.resume:
         print_assumptions(shown, plan)
-    asyncio.run(initialise(plan, _servers(credentials), lambda text: shown.print(text, soft_wrap=True)))
+    asyncio.run(initialise(plan, servers, say))
 
 
 @app.command()

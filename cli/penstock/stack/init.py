@@ -85,7 +85,6 @@ async def initialise(plan: Plan, servers: Servers, say: Say) -> None:
                 await _open(log, plan, say)
         finally:
             await log.close()
-        _first_token(plan.data_dir, servers.token_file, say)
         await _migrate(servers, say)
     except RuntimeFailure as error:
         raise told(error) from error
@@ -133,8 +132,11 @@ async def _alone(log: Log) -> None:
         )
 
 
-def _first_token(data_dir: DataDir, file: Path, say: Say) -> None:
-    """The api is open to others than its own machine, so it must know somebody: who can read this file."""
+def first_token(data_dir: DataDir, file: Path, say: Say) -> None:
+    """The api is open to others than its own machine, so it must know somebody: who can read this file.
+
+    To be made before the plan, which refuses an api that is open to everybody.
+    """
     tokens = TokenFile(data_dir.path / FILE)
     if file.exists() and any(each.name == FIRST for each in tokens.all()):
         return

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from penstock.errors import CommandError
+from penstock.config.load import ConfigOptions
+from penstock.errors import CommandError, ConfigError
 from penstock.launch.notes import Notes
+from penstock.launch.paths import DataDir
+from penstock.launch.prepare import Place
 from penstock.stack.credentials import Addresses, make
+from penstock.stack.init import first_token, plan_of
 from penstock.stack.silence import DOWN_S, Silence
 from penstock_runtime.board import Board, Report
 from penstock_runtime.log.permissions import USERS
@@ -129,3 +133,18 @@ def test_a_clock_that_is_off_is_told_with_its_service_until_it_is_right() -> Non
     watched.hear("risk")
     watched.silence.clocks()
     assert watched.said[-1] == "the clock of risk is right again"
+
+
+def test_a_stack_s_api_is_open_to_others_because_its_first_token_is_made_before_the_plan(
+    tmp_path: Path,
+) -> None:
+    place = Place(DataDir.at(tmp_path / "data"), tmp_path / "out", detached=True)
+    options = ConfigOptions("open", None, (), ("api.host=0.0.0.0",))
+    with pytest.raises(ConfigError, match="is open to others"):
+        plan_of(place, options, {}, fresh=False)
+    said: list[str] = []
+    for _ in range(2):  # at each start; made once
+        first_token(place.data_dir, tmp_path / "api.token", said.append)
+    assert len(said) == 1
+    assert stat.S_IMODE((tmp_path / "api.token").stat().st_mode) == 0o600
+    assert plan_of(place, options, {}, fresh=False).document["api"]["host"] == "0.0.0.0"
