@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from e2e.conftest import User
+from support import scalp
 
 BARS = ("bars/eth-btc-5m.parquet", "bars/ltc-btc-5m.parquet")
+BOOK = ("books/xrp-usdt-ob500.zip",)
+EVERY_STYLE = f"{scalp.__file__}:Scalp:interval=100ms"
 QUOTES = ("trades/btc-usdt-2021-01-08.parquet", "quotes/btc-usdt-2021-01-08.parquet")
 
 
@@ -16,8 +19,9 @@ QUOTES = ("trades/btc-usdt-2021-01-08.parquet", "quotes/btc-usdt-2021-01-08.parq
         (BARS, "pairs", "6d"),
         (BARS, "ma_cross:fast=5,slow=20", "2d"),
         (QUOTES, "ma_cross:fast=3,slow=9", "5m"),
+        (BOOK, EVERY_STYLE, "5m"),
     ],
-    ids=["pairs", "bars", "trades and quotes"],
+    ids=["pairs", "bars", "trades and quotes", "brackets on a book"],
 )
 def test_backtest_fused_and_separate_give_one_hash(
     user: User, shared_data: Path, files: tuple[str, ...], strategy: str, duration: str

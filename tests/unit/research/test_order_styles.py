@@ -6,31 +6,11 @@ from pathlib import Path
 import pytest
 from penstock_kernel.fills_hash import fills_hash
 from penstock_research.chained import run_chained
+from support import scalp
 from support.cli import resolved
 
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "strategies.md"
-SCALP = '''
-from penstock_strategy import *
-
-
-class Scalp(Strategy[Parameters, NoState]):
-    """In turn a bracket at market, a limit with a trailing stop, and a stop that expires."""
-
-    def declare(self) -> Needs:
-        return Needs(bars=self.bars())
-
-    def on_bar(self, bar: Bar) -> Intents:
-        number, price = bar.ts // self.interval, bar.close
-        if self.position(bar.instrument):
-            return self.flat(bar.instrument) if number % 5 == 0 else None
-        sign = 1 if number % 2 else -1
-        style = (
-            market(stop_loss=price * (1 - sign * 5e-4), take_profit=price * (1 + sign * 3e-4)),
-            limit(price * (1 - sign * 2e-4), trail=price * 1e-3),
-            stop(price * (1 + sign * 1e-4), time_in_force=TimeInForce.GTD, expire_at=bar.ts + self.interval),
-        )[number % 3]
-        return (self.long if sign > 0 else self.short)(bar.instrument, fraction=0.2, style=style)
-'''
+SCALP = Path(scalp.__file__)
 
 
 def fills_of(file: Path, strategy: str, *settings: str) -> tuple[int, str]:
@@ -62,8 +42,7 @@ def test_the_guides_bracket_on_a_day_of_bars(shared_data: Path, tmp_path: Path) 
     ],
 )
 def test_every_style_on_recorded_data(
-    shared_data: Path, tmp_path: Path, name: str, interval: str, expected: tuple[int, str]
+    shared_data: Path, name: str, interval: str, expected: tuple[int, str]
 ) -> None:
-    (tmp_path / "scalp.py").write_text(SCALP)
-    source = f"{tmp_path}/scalp.py:Scalp:interval={interval}"
+    source = f"{SCALP}:Scalp:interval={interval}"
     assert fills_of(shared_data / name, source, "ingest.duration=5m") == expected
