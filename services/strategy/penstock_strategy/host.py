@@ -21,6 +21,7 @@ from penstock_strategy.context import Context
 from penstock_strategy.intents import Intents, Remark, Wish
 from penstock_strategy.loader import Loaded
 from penstock_strategy.strategy import Strategy
+from penstock_strategy.stretch import Stretch
 from penstock_strategy.views import Bar, Columns, Names, Row
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -51,6 +52,13 @@ class HostState:
     book: Book = field(default_factory=Book)
 
 
+def _defined(cls: type, name: str) -> int:
+    """How far up among its bases a method is defined; more than all of them where that is `Strategy`."""
+    bases = cls.__mro__
+    at = next(place for place, each in enumerate(bases) if name in each.__dict__)
+    return at if bases[at] is not Strategy else len(bases) + (name == "quiet_bars")
+
+
 class StrategyHost:
     """Runs one strategy. Nothing that it raises gets out."""
 
@@ -72,6 +80,8 @@ class StrategyHost:
             if getattr(loaded.cls, name) is not getattr(Strategy, name)
         )
         """Which of the callbacks about its orders do anything."""
+        self.skips = _defined(loaded.cls, "quiet_bars") <= _defined(loaded.cls, "on_bar")
+        """Whether it says which bars need not be shown, and says it of the very `on_bar` that it has."""
         self._file = loaded.file
         self.fresh()
 
@@ -92,6 +102,19 @@ class StrategyHost:
         except Exception as error:
             return self._fail(error, "on_bar", self.strategy.on_bar)
         return None if intents is None else self._put_out(intents, "on_bar", self.strategy.on_bar)
+
+    def quiet(self, columns: Columns, names: Names, begin: int, end: int) -> tuple[int, list[Message] | None]:
+        """How many leading bars it need not be shown, and what it put out because it could not tell."""
+        if not self.listening:
+            return (0 if self.state.closing else end - begin), None
+        if self.context.cold:
+            return 0, None
+        try:
+            count = self.strategy.quiet_bars(Stretch(columns, names, begin, end, self.name)) or 0
+        except Exception as error:
+            self.context.row = Bar(columns, names, begin)
+            return 0, self._fail(error, "quiet_bars", self.strategy.quiet_bars)
+        return min(max(count, 0), end - begin), None
 
     def counted_bar(self, columns: Columns, names: Names, row: int) -> list[Message] | None:
         """A bar that counts for its warm-up."""
@@ -269,7 +292,7 @@ class StrategyHost:
             volatility=wish.volatility,
         )
 
-    def _fail(self, error: Exception, event: str, callback: Callable[..., Intents]) -> list[Message]:
+    def _fail(self, error: Exception, event: str, callback: Callable[..., Any]) -> list[Message]:
         """Stop the strategy, say where it went wrong, and want to be flat wherever it is exposed."""
         self.state.failed = True
         self.state.errors += 1

@@ -43,6 +43,8 @@ _ABOUT_ORDERS = frozenset(
 """What is told to the strategy that it is about, and to no other."""
 _ABOUT_ALL = frozenset({InstrumentDefined, InstrumentStatus, Gap, TradingStateChanged})
 _NEVER_DUE = StageStatus()
+_STRETCH_ROWS = 4
+"""Fewer rows are faster one by one."""
 _STOPPED = frozenset({MarketStatus.HALTED, MarketStatus.AUCTION})
 """What a venue says that no calendar lifts."""
 _Handler = Callable[[Columns, Names, int], list[Message] | None]
@@ -94,6 +96,12 @@ class StrategyStage:
             series: [(each.handler, each.names) for each in subscriptions]
             for series, subscriptions in self._subscriptions.items()
         }
+        self._skipping = {
+            series
+            for series, subscriptions in self._subscriptions.items()
+            if isinstance(series[1], int) and all(each.host.skips for each in subscriptions)
+        }
+        """Bars of which all that see them can say how many need not be shown."""
         self._marking = [host for host in self._hosts.values() if host.on_mark_declared]
         self._columns: dict[tuple[str, int | str], Columns] = {}
         """Of messages that were not handed over to their end, by series."""
@@ -212,21 +220,35 @@ class StrategyStage:
         if columns is None or columns.message is not message:
             columns = self._columns[series] = Columns(message)
         handlers = self._handlers[series]
-        row = begin
-        for row in range(begin, rows):
+        row, asked = begin, begin if series in self._skipping else rows
+        while row < rows:
+            if row >= asked and rows - row >= _STRETCH_ROWS:
+                quiet, failed = _quiet(subscriptions, columns, row, rows)
+                outputs += failed
+                row += quiet
+                # Where it is seldom quiet it is seldom asked.
+                asked = row + (1 if quiet >= _STRETCH_ROWS else _STRETCH_ROWS)
+                if row == rows:
+                    break
             for handler, names in handlers:
                 produced = handler(columns, names, row)
                 if produced is not None:
                     outputs += produced
+            row += 1
             if outputs and stop_at_output:
                 break
+        self._seen(subscriptions, columns, row - 1)
+        if row == len(message.ts):
+            del self._columns[series]
+        return row, outputs
+
+    @staticmethod
+    def _seen(subscriptions: list[_Subscription], columns: Columns, row: int) -> None:
+        """Keep what the strategies know of the rows up to one."""
         last = columns.exact("close" if columns.is_bars else "price")[row]
-        price = from_scaled(last, message.price_scale)
+        price = from_scaled(last, columns.message.price_scale)
         for each in subscriptions:
             each.host.seen(columns, row, price)
-        if row + 1 == len(message.ts):
-            del self._columns[series]
-        return row + 1, outputs
 
     def _started(self) -> list[Message]:
         """Call `on_start` of strategies that were not yet; returns what they put out."""
@@ -306,6 +328,18 @@ class StrategyStage:
         return outputs
 
 
+def _quiet(
+    subscriptions: list[_Subscription], columns: Columns, begin: int, end: int
+) -> tuple[int, list[Message]]:
+    """How many leading rows nobody need be shown, and what those put out that could not tell."""
+    outputs: list[Message] = []
+    for each in subscriptions:
+        count, failed = each.host.quiet(columns, each.names, begin, end)
+        end = min(end, begin + count)
+        outputs += failed or ()
+    return end - begin, outputs
+
+
 def _tell(host: StrategyHost, kind: type, message: Message) -> list[Message]:
     """Keep the strategy's book, then call it. What it is told reaches it also when it is switched off."""
     book, strategy = host.context.book, host.strategy
@@ -378,7 +412,7 @@ def _subscriptions(hosts: list[StrategyHost]) -> dict[tuple[str, int | str], lis
         intervals = shortest(host.needs)
         for bar in host.needs.bars:
             counts = bar.interval == intervals[bar.instrument]
-            handler = host.counted_bar if counts else host.bar
+            handler = host.counted_bar if counts and host.needs.warm_up else host.bar
             subscription = _Subscription(host, handler, columns_of(bar.features))
             table.setdefault((bar.instrument, bar.interval), []).append(subscription)
         for row in host.needs.rows:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from penstock_strategy.context import Context
 from penstock_strategy.intents import Intents, Number, Remark, Wish, decimal, target_of
+from penstock_strategy.stretch import Stretch
 from penstock_strategy.views import Bar, Row
 
 EACH = "each"
@@ -117,6 +118,12 @@ class Strategy(Generic[P, S]):
 
     def on_bar(self, bar: Bar) -> Intents:
         """On every complete bar that it declared."""
+
+    def quiet_bars(self, bars: Stretch) -> int | None:
+        """How many leading bars of a stretch need not be shown: `on_bar` would return nothing for any of
+        them, and leave the state as it is. Declaring it makes long histories fast; it changes no result. It
+        is asked only while no bars count for a warm-up, and not inherited by a class with another `on_bar`.
+        """
 
     def on_row(self, row: Row) -> Intents:
         """On every trade or quote that it declared."""

@@ -27,6 +27,8 @@ class Columns:
         self._floats: dict[str, list[float]] = {}
         self.features: dict[str, list[float]] = {}
         """Those that were read, by column."""
+        self.kept: dict[tuple[str, str], Any] = {}
+        """What strategies made of the whole message, by strategy and name."""
 
     def exact(self, name: str) -> list[int]:
         """A column of scaled integers."""

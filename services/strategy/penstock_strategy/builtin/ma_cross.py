@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from penstock_contracts.orders import SignalRefused
 from pydantic import Field, model_validator
 
 from penstock_strategy.intents import Intents
 from penstock_strategy.strategy import Needs, Parameters, Strategy, feature
+from penstock_strategy.stretch import Stretch
 from penstock_strategy.views import Bar
 
 
@@ -66,6 +69,22 @@ class MaCross(Strategy[MaCrossParameters, MaCrossState]):
             return None
         self.state.side[bar.instrument] = side
         return self._turn(bar.instrument, side) if before is not None else None
+
+    def quiet_bars(self, bars: Stretch) -> int:
+        """Those before the averages are on the other side, or on any where they were on none."""
+        before = self.state.side.get(bars.instrument)
+        first = bars.end
+        for side, rows in bars.once("sides", self._sides).items():
+            at = int(rows.searchsorted(bars.begin))
+            if side != before and at < len(rows):
+                first = min(first, rows.item(at))
+        return first - bars.begin
+
+    def _sides(self, bars: Stretch) -> dict[int, NDArray[np.intp]]:
+        """The rows on each side, by the arithmetic of `on_bar`."""
+        fast, slow = bars.column("fast"), bars.column("slow")
+        margin = slow * self.parameters.band_bps / 10_000
+        return {1: np.flatnonzero(fast > slow + margin), -1: np.flatnonzero(fast < slow - margin)}
 
     def on_refused(self, refusal: SignalRefused) -> Intents:
         """A refused turn must not leave the side that the averages have left: close it."""
