@@ -51,8 +51,11 @@ class Needs:
     def __init__(self, role: Role) -> None:
         self.role = role
 
-    def __call__(self, connection: HTTPConnection) -> Caller:
-        """The caller, if they may. Problem 401 for nobody, 403 for somebody who may not."""
+    async def __call__(self, connection: HTTPConnection) -> Caller:
+        """The caller, if they may. Problem 401 for nobody, 403 for somebody who may not.
+
+        It waits for nothing: but what is no coroutine is sent to a thread and back, with every request.
+        """
         caller: Caller | None = getattr(connection.state, "caller", None)
         if caller is not None and caller.role.allows(self.role):
             return caller

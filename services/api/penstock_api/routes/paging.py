@@ -1,12 +1,9 @@
 """What every page is asked for with, and of which session."""
 
-from dataclasses import replace
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Query
 from penstock_contracts.types import Id, InstrumentKey, Name
-from penstock_kernel.ledger import plain
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.store.queries import Page, PageCursor, Scope
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,14 +58,4 @@ def session_of_request(context: Context, asked: str | None = None) -> str:
 
 def items(page: Page[T]) -> Items[T]:
     """A page of the database as an answer."""
-    return Items(items=[plain_row(each) for each in page.items], next_cursor=page.next_cursor)
-
-
-def plain_row(row: T) -> T:
-    """A row whose amounts show all digits: the database's driver gives some with an exponent."""
-    odd = {
-        name: plain(value)
-        for name in row.__dataclass_fields__  # type: ignore[attr-defined]
-        if isinstance(value := getattr(row, name), Decimal) and "E" in str(value)
-    }
-    return replace(row, **odd) if odd else row  # type: ignore[type-var]  # rows are dataclasses
+    return Items(items=page.items, next_cursor=page.next_cursor)

@@ -1,22 +1,16 @@
 """The root of the answers, and what they have in common. Times are ns UTC, amounts strings."""
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from penstock_runtime.store.queries.tables import Amount
+from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 V = TypeVar("V", bound="View")
 
 
-def _digits(value: Decimal) -> str:
-    """All digits, never an exponent."""
-    return format(value, "f")
-
-
-Amount = Annotated[Decimal, PlainSerializer(_digits, return_type=str, when_used="json")]
-"""An exact decimal, as text."""
+__all__ = ["Amount", "Items", "View", "view_of"]
 
 
 class View(BaseModel):

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import asyncpg
 
 from penstock_runtime.store.pool import Pool
 from penstock_runtime.store.queries.queries import answered, columns_of
-from penstock_runtime.store.queries.tables import PnlRow, QuoteRow, TradeRow
+from penstock_runtime.store.queries.tables import Amount, PnlRow, QuoteRow, TradeRow
 from penstock_runtime.store.rollups import MINUTE_NS, ROLLED_NS, made
 
 TRADES = "trades"
@@ -21,11 +20,11 @@ class BarRow:
     """A bar that covers the open interval before `ts`, its end (ns)."""
 
     ts: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
+    open: Amount
+    high: Amount
+    low: Amount
+    close: Amount
+    volume: Amount
     trades: int | None
     vwap: float | None
     flags: int

@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+
+def _digits(value: Decimal) -> str:
+    """All digits, never an exponent."""
+    return format(value, "f")
+
+
+Amount = Annotated[Decimal, PlainSerializer(_digits, return_type=str, when_used="json")]
+"""An exact decimal; in JSON, text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +41,8 @@ class SignalRow:
     side: str
     confidence: float
     target_kind: str
-    target: Decimal
-    price: Decimal
+    target: Amount
+    price: Amount
     regime: str | None
     model_version: str | None
     outcome: str | None
@@ -48,8 +60,8 @@ class RefusalRow:
     strategy: str
     instrument: str
     rule: str
-    limit: Decimal | None
-    value: Decimal | None
+    limit: Amount | None
+    value: Amount | None
     text: str
 
 
@@ -67,16 +79,16 @@ class OrderRow:
     instrument: str
     side: str
     type: str
-    quantity: Decimal
-    limit_price: Decimal | None
-    stop_price: Decimal | None
+    quantity: Amount
+    limit_price: Amount | None
+    stop_price: Amount | None
     time_in_force: str
     status: str
-    quantity_filled: Decimal
-    average_price: Decimal | None
-    fees: Decimal | None
+    quantity_filled: Amount
+    average_price: Amount | None
+    fees: Amount | None
     fee_currency: str | None
-    reference_price: Decimal
+    reference_price: Amount
     reason: str
     parent_id: str | None
     routed_at: int | None
@@ -108,9 +120,9 @@ class FillRow:
     instrument: str
     venue: str
     side: str
-    price: Decimal
-    quantity: Decimal
-    fee: Decimal
+    price: Amount
+    quantity: Amount
+    fee: Amount
     fee_currency: str
     liquidity: str
 
@@ -122,10 +134,10 @@ class PositionRow:
     strategy: str
     instrument: str
     ts: int
-    quantity: Decimal
-    average_price: Decimal | None
-    pnl_realized: Decimal
-    fees: Decimal
+    quantity: Amount
+    average_price: Amount | None
+    pnl_realized: Amount
+    fees: Amount
     currency: str
 
 
@@ -137,15 +149,15 @@ class PnlRow:
     sequence: int
     strategy: str | None
     currency: str
-    equity: Decimal
-    pnl_realized: Decimal
-    pnl_unrealized: Decimal
-    fees: Decimal
-    gross_exposure: Decimal
-    net_exposure: Decimal
-    reserved: Decimal
-    equity_peak: Decimal
-    drawdown_max: Decimal
+    equity: Amount
+    pnl_realized: Amount
+    pnl_unrealized: Amount
+    fees: Amount
+    gross_exposure: Amount
+    net_exposure: Amount
+    reserved: Amount
+    equity_peak: Amount
+    drawdown_max: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +166,10 @@ class QuoteRow:
 
     ts: int
     ts_event: int
-    bid: Decimal
-    ask: Decimal
-    bid_size: Decimal | None
-    ask_size: Decimal | None
+    bid: Amount
+    ask: Amount
+    bid_size: Amount | None
+    ask_size: Amount | None
     source: str
 
 
@@ -167,8 +179,8 @@ class TradeRow:
 
     ts: int
     ts_event: int
-    price: Decimal
-    size: Decimal
+    price: Amount
+    size: Amount
     side: str | None
     trade_id: str | None
     source: str
