@@ -59,6 +59,18 @@ class Venue(Skippable, Protocol):
         ...
 
 
+class Sampling(Skippable, Protocol):
+    """A risk stage that samples the account on its way through a run of intervals."""
+
+    def next_due_apart(self) -> int:
+        """When it is due apart from samples, ns."""
+        ...
+
+    def pass_run(self, rows: tuple[Prices, int, int] | None, end: Mark) -> Outputs:
+        """Take these rows of prices and end the run; puts out the samples of the intervals inside."""
+        ...
+
+
 class _Pieces:
     """A chunk, what features made of it, and how far each reader has come."""
 
@@ -85,7 +97,7 @@ class HistoryRun:
         self,
         features: Stage,
         strategy: RowStage,
-        risk: Skippable,
+        risk: Sampling,
         execution: Venue,
         grid: int,
         sink: Sink,
@@ -219,9 +231,10 @@ class HistoryRun:
 
     def _until_due(self, mark: int) -> int:
         """The first interval up to `mark` in which a stage will act of its own accord."""
+        risk = self._risk
         due = min(
             self._strategy.status().next_due,
-            self._risk.status().next_due,
+            risk.status().next_due if self.tells_apart else risk.next_due_apart(),
             self._execution.status().next_due,
         )
         if due > mark:
@@ -262,14 +275,15 @@ class HistoryRun:
         """Everything up to `mark` is quiet: hand it over as one run."""
         if mark <= self.mark:
             return
-        prices = pieces.take_prices(mark)
-        if prices is not None:
-            _silent(self._risk.process_rows(*prices))
+        end = Mark(ts=mark, start=self.mark)
+        samples = list(self._risk.pass_run(pieces.take_prices(mark), end))
+        _silent([each for each in samples if type(each) is not PnlSampled])
+        if samples:
+            self._sink("risk", samples)
         for key in self._working:
             for part in pieces.tapes[key].take(mark):
                 _silent(self._execution.process_rows(*part))
-        end = Mark(ts=mark, start=self.mark)
-        for stage in (self._strategy, self._risk, self._execution):
+        for stage in (self._strategy, self._execution):
             _silent(stage.end_interval(end))
         self.mark = mark
         self.presented += 1

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock_contracts.base import Message
+from penstock_contracts.features import Prices
 from penstock_contracts.orders import PositionChanged
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER
 from penstock_kernel.money import ZERO
 from penstock_kernel.session import SessionConfig, StrategySpec
-from penstock_kernel.stage import IntervalEnd, Outputs, StageStatus
+from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
 
 from penstock_risk import shadow
@@ -124,6 +125,15 @@ class GuardedRisk:
     def process_rows(self, message: Message, begin: int, end: int) -> Outputs:
         """As `process` of these rows."""
         return self.risk.process_rows(message, begin, end)
+
+    def next_due_apart(self) -> int:
+        """As `status`: virtual fills wait for intervals of their own."""
+        return self.status().next_due
+
+    def pass_run(self, rows: tuple[Prices, int, int] | None, end: IntervalEnd) -> Outputs:
+        """As `process_rows` and `end_interval`."""
+        outputs = self.risk.process_rows(*rows) if rows is not None else NOTHING
+        return [*outputs, *self.end_interval(end)]
 
     def describe(self) -> dict[str, Any]:
         """As risk, and the virtual ledgers, each position's money in its settlement currency."""

@@ -6,7 +6,7 @@ from typing import Any
 from penstock_contracts.base import Family, Message
 from penstock_contracts.batch import between
 from penstock_contracts.features import Prices
-from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Rate
+from penstock_contracts.market import InstrumentDefined, InstrumentStatus, Mark, Rate
 from penstock_contracts.signals import Signal
 from penstock_contracts.types import NEVER, OrderState, TradingState
 from penstock_contracts.venue import Fill, OrderAccepted, OrderChanged
@@ -292,6 +292,36 @@ class RiskStage:
             return self.process(between(message, begin, end))
         outputs: list[Message] = []
         take_range(self._account, message, begin, end, lambda ts: outputs.extend(self._stop(ts)))
+        return outputs
+
+    def next_due_apart(self) -> int:
+        """When it is due apart from the samples that `pass_run` takes on its way, ns."""
+        state = self._state
+        if (
+            self._expiring
+            or state.waiting_day
+            or state.started < 0
+            or any(each.closing for each in state.books)
+        ):
+            return self.status().next_due
+        return self._deadline() if armed(state) else NEVER
+
+    def pass_run(self, rows: tuple[Prices, int, int] | None, end: IntervalEnd) -> Outputs:
+        """As `process_rows` and the end of a run of intervals, with the samples of the intervals inside."""
+        state, grid, start = self._state, self._session.grid, end.start
+        outputs: list[Message] = []
+        while (after := grid_after(state.sample_at, grid)) <= end.ts:
+            if rows is not None:
+                prices, begin, stop = rows
+                upto = begin + int(prices.ts[begin:stop].searchsorted(after - grid, "right"))
+                outputs += self.process_rows(prices, begin, upto)
+                rows = prices, upto, stop
+            outputs += self.end_interval(Mark(ts=after, start=after - grid))
+            start = after
+        if rows is not None:
+            outputs += self.process_rows(*rows)
+        if start < end.ts:
+            outputs += self.end_interval(Mark(ts=end.ts, start=start))
         return outputs
 
     # --- State ---

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from penstock_contracts.orders import PnlSampled
 from penstock_research import chunks
 from penstock_research.chained import run_chained
 from support.cli import resolved, write_bars
@@ -99,3 +100,22 @@ def test_invented_trades_of_several_instruments(seed: int, fast: int, latency_ms
         f'run.strategies=["ma_cross:fast={fast},slow=9", "ma_cross:fast=2,slow=5,name=wide,interval=3s"]',
     ).document
     assert same_both_ways(document) > 0
+
+
+@pytest.mark.parametrize(("sample_s", "grid"), [(1, "100ms"), (1, "300ms"), (2, "1s"), (1, "5s")])
+def test_samples_inside_a_run_are_those_of_single_intervals(sample_s: int, grid: str) -> None:
+    document = resolved(
+        "synthetic:11",
+        "ingest.synthetic.symbols={btc-usdt = 100, eth-usdt = 20}",
+        "ingest.duration=6m",
+        f"ingest.grid={grid}",
+        f"risk.sample_interval_s={sample_s}",
+        'run.strategies=["ma_cross:fast=2,slow=5,interval=15s"]',
+    ).document
+    assert same_both_ways(document) > 0
+    run = run_chained(document)
+    samples = [each for each in run.outputs["risk"] if type(each) is PnlSampled]
+    assert len(samples) >= 360 / max(sample_s, 5 if grid == "5s" else 0) - 1
+    assert len({each.equity for each in samples}) > 3
+    if grid == "100ms":
+        assert run.presented < 0.5 * 3600
