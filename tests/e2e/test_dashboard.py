@@ -34,6 +34,23 @@ PAGES = {
 }
 
 
+RECKONED = """async () => {
+  const { reckon } = await import("/static/js/parts/worst.js");
+  const limits = [["gross_exposure", "account", 5000, 100000], ["net_exposure", "account", 5000, 100000],
+    ["leverage", "account", 0.05, 1], ["instrument_exposure", "x.y", 200, 50000]]
+    .map(([rule, scope, value, limit]) => ({ rule, scope, value, limit }));
+  const settings = { price_collar: "0.02", gross_exposure_fraction_max: "1", net_exposure_fraction_max: "1",
+    strategy_exposure_fraction_max: "1", position_notional_fraction_max: "0.25", order_quantity_max: "10",
+    position_quantity_max: "10", instrument_exposure_fraction_max: "0.5",
+    order_notional_fraction_max: "0.1" };
+  const linear = { multiplier: "1", inverse: false }, inverse = { multiplier: "100", inverse: true };
+  const asked = (side, definition, more) => reckon({ order: { instrument: "x.y", side, quantity: "2" },
+    definition, price: "100", risk: { limits }, settings, rate: 0.5, ...more });
+  return { buy: asked("buy", linear), sell: asked("sell", linear, { held: 3 }),
+    inverse: asked("sell", inverse), rateless: asked("buy", linear, { rate: undefined }) };
+}"""
+
+
 @dataclass(frozen=True)
 class Dashboard:
     """A session that trades, and the address that its launcher prints."""
@@ -69,6 +86,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     started = user.run(
         "up", "--source", "synthetic:7", "--fused", "--api-port", str(port),
         "--strategy", "ma_cross:fast=5,slow=20", "--strategy", "momentum:period=3,entry=0.2,rsi_period=2",
+        "--strategy", "mean_reversion:period=5,entry=0.5,mode=shadow",
         "--set", "ingest.synthetic.quotes=true", "--set", "risk.consecutive_losses_max=1000000",
         "--set", "risk.trades_max=1000000", "--set", "risk.daily_loss_fraction_max=0.9",
         "--set", "risk.drawdown_fraction_max=0.9",
@@ -223,26 +241,127 @@ def test_keys_lead_everywhere_and_can_be_switched_off(dashboard: Dashboard, chro
         assert seen.until("document.documentElement.dataset.theme") == "light"
 
 
-def test_with_tokens_the_page_asks_who_you_are_and_offers_what_you_may_do(
+def test_an_order_is_placed_changed_and_cancelled_from_the_page(
     dashboard: Dashboard, chrome: Browser
 ) -> None:
-    user = dashboard.user
-    made = user.run("token", "add", "eve", "--role", "viewer")
-    assert made.returncode == 0, made.stderr
-    token = next(word for word in made.stdout.split() if word.startswith("pst_"))
-    try:
-        with visit(chrome, dashboard.url) as seen:
-            seen.page.get_by_label("Token").fill("pst_wrong")
-            seen.page.get_by_role("button", name="Sign in").click()
-            seen.see("this token is not known")
-            assert seen.findings() == []
-            seen.page.get_by_label("Token").fill(token)
-            seen.page.get_by_role("button", name="Sign in").click()
-            seen.until('document.body.dataset.connection === "live"')
-            show(seen, "overview")
-            assert seen.page.get_by_role("button", name="Halt", exact=True).is_disabled()
-    finally:
-        assert user.run("token", "revoke", "eve").returncode == 0
+    with visit(chrome, dashboard.url) as seen:
+        show(seen, "orders")
+        page = seen.page
+        last = float(dashboard.get("market/btc-usdt.synthetic/quote")["last"])
+        page.keyboard.press("o")
+        page.get_by_label("Type").select_option("limit")
+        page.get_by_label("Quantity").fill("0.01")
+        page.get_by_label("Limit price").fill(f"{last * 0.985:.2f}")
+        page.get_by_label("Reason (kept").fill("a bid below the market")
+        assert seen.findings() == []
+        page.keyboard.press("Enter")
+        seen.see("Limits at worst", "dialog caption")
+        seen.see("At worst it adds", "dialog")
+        row = page.locator("dialog tbody tr", has_text="order notional")
+        assert float(row.locator("td").nth(3).inner_text().replace(",", "")) == round(
+            0.01 * float(f"{last * 0.985:.2f}"), 2
+        )
+        assert seen.findings() == []
+        page.get_by_role("button", name="Place order", exact=True).click()
+        seen.see("Approved.", "dialog")
+        order_id = str(page.locator("dialog a").first.inner_text()).removeprefix("Order ")
+        page.locator("dialog a").first.click()
+        seen.see("From tick to fill, in event time", "dialog")
+        page.keyboard.press("Escape")
+        found = dashboard.until(
+            "orders/working", lambda rows: any(
+                each["order_id"] == order_id and each["status"] == "accepted" for each in rows["items"]
+            )
+        )  # fmt: skip
+        assert next(each for each in found["items"] if each["order_id"] == order_id)["reason"] == "manual"
+        page.locator(f'tr[data-key="{order_id}"]').get_by_role("button", name="Change order").click()
+        page.get_by_label("Limit price").fill(f"{last * 0.984:.2f}")
+        page.get_by_role("button", name="Review").click()
+        page.get_by_role("button", name="Change order", exact=True).click()
+        seen.see("Approved.", "dialog")
+        changed = str(page.locator("dialog a").first.inner_text()).removeprefix("Order ")
+        page.keyboard.press("Escape")
+        page.locator(f'tr[data-key="{changed}"]').get_by_role("button", name="Cancel order").click()
+        page.get_by_label("Reason (kept").fill("it was only a look")
+        page.get_by_role("button", name="Cancel order", exact=True).click()
+        seen.see("Done:", "dialog")
+        dashboard.until("orders/working", lambda rows: changed not in str(rows))
+        assert dashboard.get(f"orders/{order_id}")["order"]["status"] == "replaced"
+        dashboard.until("audit", lambda rows: "it was only a look" in str(rows))
+        assert seen.complaints == []
+
+
+def test_what_an_order_could_make_of_the_limits_is_reckoned_as_risk_does(
+    dashboard: Dashboard, chrome: Browser
+) -> None:
+    with visit(chrome, dashboard.url) as seen:
+        found = seen.page.evaluate(RECKONED)
+    # 2 at 100 with a collar of 2 %, in a currency worth half: 2 x 102 x 0.5.
+    assert found["buy"]["size"] == pytest.approx(102)
+    after = {row["rule"]: row["after"] for row in found["buy"]["rows"]}
+    assert after["order_notional"] == pytest.approx(102)
+    assert after["gross_exposure"] == pytest.approx(5_102)
+    assert after["instrument_exposure"] == pytest.approx(302)
+    assert after["leverage"] == pytest.approx(0.05102)
+    allowed = {row["rule"]: row["allowed"] for row in found["buy"]["rows"]}
+    assert allowed["gross_exposure"] == pytest.approx(100_000)
+    assert allowed["order_notional"] == pytest.approx(10_000)
+    # What only reduces adds nothing, and the rules on one order let it pass.
+    assert found["sell"]["reduces"] is True
+    assert {row["rule"]: row["after"] for row in found["sell"]["rows"]}["gross_exposure"] == 5_000
+    # An inverse contract of 100 units of quote: 2 contracts at 98 are worth 200 / 98 of base.
+    assert found["inverse"]["size"] == pytest.approx(200 / 98 * 0.5)
+    assert found["rateless"] is None
+
+
+def test_a_part_that_is_held_is_shown_and_resumed_from_the_page(
+    dashboard: Dashboard, chrome: Browser
+) -> None:
+    with visit(chrome, dashboard.url) as seen:
+        show(seen, "strategies")
+        seen.page.get_by_role("button", name="Halt momentum alone").click()
+        seen.page.get_by_role("button", name="Halt it").click()
+        seen.see("1 held apart", "#facts")
+        seen.page.keyboard.press("Escape")
+        seen.go("overview")
+        seen.see("strategy momentum", "main")
+        assert dashboard.state() == "active"
+        seen.go("risk")
+        seen.see("Held apart, while the rest trades on")
+        assert seen.findings() == []
+        seen.page.get_by_role("button", name="Resume strategy momentum").click()
+        seen.page.get_by_label("Reason").fill("seen enough")
+        seen.page.get_by_role("button", name="Resume", exact=True).click()
+        seen.until('document.querySelector("#facts a").hidden')
+        assert dashboard.get("risk")["trading_state"] == "active"
+        assert seen.complaints == []
+
+
+def test_virtual_fills_and_ledgers_are_shown_and_named_as_such(dashboard: Dashboard, chrome: Browser) -> None:
+    with visit(chrome, dashboard.url) as seen:
+        seen.go("strategies")
+        seen.see("Virtual PnL after fees")
+        seen.see("shadow: a virtual ledger only")
+        seen.go("orders")
+        table = seen.page.locator("section", has_text="Shadow: virtual fills")
+        table.locator("tbody tr", has_text="mean_reversion").first.wait_for()
+        assert seen.findings() == []
+        assert seen.complaints == []
+
+
+def test_the_last_position_leads_to_its_story_under_an_address_of_its_own(
+    dashboard: Dashboard, chrome: Browser
+) -> None:
+    with visit(chrome, dashboard.url) as seen:
+        show(seen, "overview")
+        link = seen.page.get_by_role("link", name="Its whole story")
+        where = link.get_attribute("href")
+        assert where is not None
+        link.click()
+        seen.see("Limits checked", "dialog caption")
+        with visit(chrome, dashboard.url + where) as other:
+            other.see("From tick to fill, in event time", "dialog")
+            assert other.complaints == []
 
 
 def test_screenshots_for_the_documentation(dashboard: Dashboard, chrome: Browser) -> None:
@@ -275,3 +394,28 @@ def take_screenshots(chrome: Browser, url: str, place: Path) -> None:
         show(seen, "overview")
         seen.page.wait_for_timeout(SETTLED_MS)
         seen.page.screenshot(path=place / "phone.png")
+
+
+def test_with_tokens_the_page_asks_who_you_are_and_offers_what_you_may_do(
+    dashboard: Dashboard, chrome: Browser
+) -> None:
+    """The last one: where there were tokens, everybody is asked."""
+    user = dashboard.user
+    made = user.run("token", "add", "eve", "--role", "viewer")
+    assert made.returncode == 0, made.stderr
+    token = next(word for word in made.stdout.split() if word.startswith("pst_"))
+    try:
+        with visit(chrome, dashboard.url) as seen:
+            seen.page.get_by_label("Token").fill("pst_wrong")
+            seen.page.get_by_role("button", name="Sign in").click()
+            seen.see("this token is not known")
+            assert seen.findings() == []
+            seen.page.get_by_label("Token").fill(token)
+            seen.page.get_by_role("button", name="Sign in").click()
+            seen.until('document.body.dataset.connection === "live"')
+            show(seen, "overview")
+            assert seen.page.get_by_role("button", name="Halt", exact=True).is_disabled()
+            seen.go("orders")
+            assert seen.page.get_by_role("button", name="Place an order").is_disabled()
+    finally:
+        assert user.run("token", "revoke", "eve").returncode == 0

@@ -78,7 +78,7 @@ export function duration(milliseconds) {
 }
 
 // The value of a limit in its own unit.
-const PLAIN = { leverage: (value) => `${fixed(value, 2)} x`, consecutive_losses: count, trades: count, orders_per_second: count, orders_per_minute: count, order_quantity: (value) => exact(+value.toPrecision(12)), position_quantity: (value) => exact(+value.toPrecision(12)), duration: (value) => duration(value * 1000) };
+const PLAIN = { price_collar: (value) => percent(value), leverage: (value) => `${fixed(value, 2)} x`, consecutive_losses: count, trades: count, orders_per_second: count, orders_per_minute: count, order_quantity: (value) => exact(+value.toPrecision(12)), position_quantity: (value) => exact(+value.toPrecision(12)), duration: (value) => duration(value * 1000) };
 export const amountOf = (rule, value, currency) => (PLAIN[rule] ?? ((each) => money(each, currency)))(value);
 
 export const words = (name) => String(name ?? DASH).replaceAll("_", " ");

@@ -98,7 +98,7 @@ export function mount(root, { store, can }) {
     classes(state, `badge large ${{ active: "good", reducing: "fair", halted: "bad" }[store.trading.state] ?? ""}`.trim());
     text(state, (store.trading.state ?? "starting").toUpperCase());
     holds.hidden = !store.trading.holds.length;
-    held(parts, store.trading.holds);
+    held(parts, store.trading.holds, { may: can("risk_admin") });
     if (risk) draw();
     refusals.update(store.refusals.slice().reverse());
     changes.update(store.changes.slice().reverse());

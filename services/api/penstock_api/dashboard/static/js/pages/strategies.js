@@ -3,6 +3,7 @@
 import { attribute, classes, h, replace, text } from "../dom.js";
 import { clock, count, duration, exact, money, percent, tone, words } from "../format.js";
 import { ask } from "../parts/dialogs.js";
+import { hold } from "../parts/holds.js";
 import { factsList, whySignal } from "../parts/story.js";
 import { get } from "../rest.js";
 
@@ -35,8 +36,8 @@ export function mount(root, { store, can }) {
   }
 
   function make(name) {
-    const part = { badge: h("span.badge"), mode: h("span.badge.info"), figures: h("div.body"), last: h("p"), notes: h("ul.feed"), parameters: h("div.body"), toggle: h("button", { type: "button" }) };
-    part.element = h("section.card.w6", { "aria-label": `Strategy ${name}` }, h("header", {}, h("h2", {}, name), part.mode, part.badge, part.toggle), part.figures, h("div.body", {}, h("h3", {}, "Last signal"), part.last), part.notes, h("details.pad", {}, h("summary", {}, "Parameters"), part.parameters));
+    const part = { badge: h("span.badge"), mode: h("span.badge.info"), figures: h("div.body"), last: h("p"), notes: h("ul.feed"), parameters: h("div.body"), toggle: h("button", { type: "button" }), halt: h("button", { type: "button", disabled: !can("operator"), "aria-label": `Halt ${name} alone`, onclick: () => hold(name) }, "Halt…") };
+    part.element = h("section.card.w6", { "aria-label": `Strategy ${name}` }, h("header", {}, h("h2", {}, name), part.mode, part.badge, part.halt, part.toggle), part.figures, h("div.body", {}, h("h3", {}, "Last signal"), part.last), part.notes, h("details.pad", {}, h("summary", {}, "Parameters"), part.parameters));
     part.keys = {};
     return part;
   }
@@ -73,6 +74,9 @@ export function mount(root, { store, can }) {
       ? { title: `Switch ${name} off`, action: "Switch off", danger: true, path: `/strategies/${encodeURIComponent(name)}/off`, says: "It decides nothing any more. Its positions stay; close them on the page of positions." }
       : { title: `Switch ${name} on`, action: "Switch on", path: `/strategies/${encodeURIComponent(name)}/on`, says: "It decides again, from the next bar on." });
     const shadow = about?.mode === "shadow";
+    const stops = store.trading.holds.filter((each) => each.split(": ")[1]?.split(", ").includes(`strategy ${name}`)).at(-1)?.split(": ")[0];
+    part.halt.hidden = shadow || Boolean(stops);
+    if (stops && on && !failed) [part.badge.textContent, part.badge.className] = [stops, "badge bad"];
     const rows = shadow ? virtual(name) : [...store.positions.values()].filter((each) => each.strategy === name);
     const currency = store.money?.currency ?? "";
     const sum = (field) => rows.reduce((total, each) => total + Number(each[field] ?? 0), 0);

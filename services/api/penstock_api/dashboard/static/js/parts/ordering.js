@@ -132,7 +132,8 @@ function ordering(store, { title, action, method, path, says = null, fields, rea
 
 function refusal(problem) {
   const { rule, value, limit } = problem.more;
-  return rule ? `Refused by the rule “${words(rule)}”${value ? `: ${exact(value)}${limit ? ` of ${exact(limit)}` : ""}` : ""}. ${problem.message}` : problem.message;
+  const says = problem.message.replace(`${rule}: `, "");
+  return rule ? `Refused by the rule “${words(rule)}”${value ? `: ${exact(value)}${limit ? ` of ${exact(limit)}` : ""}` : ""}. ${says}` : says;
 }
 
 function sentence(order, store) {

@@ -16,7 +16,7 @@ export function notional(definition, quantity, price) {
 }
 
 // Rows of { rule, scope, now, after, allowed }; `after` is what it can become at most. Null: it cannot be told.
-export function reckon({ order, definition, price, risk, settings, held = 0, rate = 1, replaced = null }) {
+export function reckon({ order, definition, price, risk, settings, held = 0, rate, replaced = null }) {
   const gross = risk.limits.find((each) => each.rule === "gross_exposure" && each.scope === "account");
   const own = settings.instrument_limits?.[order.instrument] ?? (settings.unlisted_instruments === "refuse" ? null : settings);
   if (!gross || !own || !known(rate) || !known(price)) return null;
@@ -43,7 +43,11 @@ export function reckon({ order, definition, price, risk, settings, held = 0, rat
     row("gross_exposure", "account", more, gross.limit),
     row("net_exposure", "account", more, number(settings.net_exposure_fraction_max) * capital),
   ];
+  if (known(order.limit_price)) {
+    const distance = Math.abs(number(order.limit_price) - number(price)) / number(price);
+    rows.unshift({ rule: "price_collar", scope: "this order", now: 0, after: distance, allowed: number(settings.price_collar) });
+  }
   if (leverage && number(leverage.value)) rows.push(row("leverage", "account", (more * number(leverage.value)) / (number(gross.value) || 1), leverage.limit));
   // What only reduces passes the rules on one order.
-  return { rows: reduces ? rows.slice(2) : rows, size, reduces, worst: worstPrice(order, price, settings.price_collar) };
+  return { rows: reduces ? rows.filter((each) => !each.rule.startsWith("order_")) : rows, size, reduces, worst: worstPrice(order, price, settings.price_collar) };
 }
