@@ -66,17 +66,33 @@ def test_a_container_that_is_killed_comes_back_and_the_session_goes_on(stack: St
     assert stack.status()["session_id"] == session
 
 
-def test_with_the_credentials_of_another_a_service_ends_with_77_and_says_why(stack: Stack) -> None:
+def test_with_the_credentials_of_another_a_service_says_why_and_stays_without_being_started_again(
+    stack: Stack,
+) -> None:
     strategys = f"{stack.project}_credentials-strategy:/strategy:ro"
     file = "PENSTOCK_NATS_URL_FILE=/strategy/nats.url"
-    refused = stack.compose("run", "--rm", "--no-deps", "-T", "-v", strategys, "-e", file, "risk")
-    assert refused.returncode == 77, refused.stdout + refused.stderr
-    assert "risk: the log at nats:4222 refuses publish to" in refused.stdout + refused.stderr
+    one = stack.must("run", "--detach", "--no-deps", "-v", strategys, "-e", file, "risk").split()[-1]
+
+    def said() -> str:
+        done = subprocess.run(["docker", "logs", one], capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    try:
+        stack.until(lambda: "ended with exit code 77 and is not started again" in said(), "the refusal")
+        assert "risk: the log at nats:4222 refuses publish to" in said()
+        (found,) = json.loads(inspect(one))
+        assert found["State"]["Running"]
+        subprocess.run(["docker", "stop", one], capture_output=True, check=True)
+        (found,) = json.loads(inspect(one))
+        assert found["State"]["ExitCode"] == 77
+    finally:
+        subprocess.run(["docker", "rm", "--force", one], capture_output=True, check=True)
 
 
 def test_with_a_wrong_password_of_the_database_the_recorder_says_so(stack: Stack) -> None:
     wrong = "PENSTOCK_POSTGRES_URL=postgresql://penstock:wrong@timescaledb:5432/penstock"
-    refused = stack.compose("run", "--rm", "--no-deps", "-T", "-e", wrong, "recorder")
+    ends = "PENSTOCK_REFUSED=exit"
+    refused = stack.compose("run", "--rm", "--no-deps", "-T", "-e", wrong, "-e", ends, "recorder")
     assert refused.returncode == 77, refused.stdout + refused.stderr
     assert "the database refuses the credentials" in refused.stdout + refused.stderr
 
