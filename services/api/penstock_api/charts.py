@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from penstock_runtime.store.pool import Pool
-from penstock_runtime.store.queries.history import BarRow, Bars, History, Window
+from penstock_runtime.store.queries.history import BarRow, Bars, History, Kind, Window
 
 KEPT_S = 10.0
 """A chart's older bars are read again after so long: a bar that comes late shows up then."""
 CHARTS_MAX = 64
+_NO_END = 1 << 62
 _NEWEST = 3
 """Bars at a chart's end that are read each time: the one that grows, and its neighbours."""
 
@@ -56,9 +57,11 @@ async def _brought_up(history: History, instrument: str, known: Bars, window: Wi
     """Known bars with the newest read again; None where they do not fit together any more."""
     if len(known.items) <= _NEWEST:
         return None
-    since = known.items[-_NEWEST - 1].ts
-    new = await history.bars(instrument, known.interval, replace(window, since=since))
-    if (new.source, new.made_from) != (known.source, known.made_from) or len(new.items) < _NEWEST:
+    # What they are made of is looked up with the older ones, as is how far they go.
+    base = None if known.made_from is None else Kind(known.made_from, known.source)
+    newer = Window(known.items[-_NEWEST - 1].ts, _NO_END, window.limit)
+    new = await history.bars(instrument, known.interval, newer, base=base)
+    if len(new.items) < _NEWEST:
         return None
     items: list[BarRow] = [*known.items[:-_NEWEST], *new.items]
     last = items[-1]

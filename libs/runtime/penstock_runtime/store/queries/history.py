@@ -93,12 +93,18 @@ class History:
         )
 
     async def bars(
-        self, instrument: str, interval: int, window: Window = LAST, source: str | None = None
+        self,
+        instrument: str,
+        interval: int,
+        window: Window = LAST,
+        source: str | None = None,
+        base: Kind | None = None,
     ) -> Bars:
         """Bars of `interval` (ns): as stored, or made from one-minute bars, else from the longest stored that
-        divide it, else from trades. Without a beginning, the last `limit` intervals.
+        divide it, else from trades. Without a beginning, the last `limit` intervals. `base`: what they are
+        made of, where that is known already.
         """
-        base = choose(await self.kinds(instrument), interval, source)
+        base = base or choose(await self.kinds(instrument), interval, source)
         until = await self._until(instrument, base, window)
         since = window.since if window.since is not None else until - window.limit * interval
         bounds = (since // interval * interval, -(-until // interval) * interval)
