@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from penstock_contracts.signals import OrderStyle
 from penstock_contracts.types import OrderType
-from penstock_strategy import Intents, Needs, Parameters, Row, Strategy
+from penstock_strategy import Bar, Intents, Needs, NoState, Parameters, Row, Strategy
 from pydantic import Field
 
 
@@ -62,6 +63,24 @@ class TickCross(Strategy[TickCrossParameters, TickCrossState]):
         return self.long(row.instrument) if side > 0 else self.short(row.instrument)
 
 
+class QuoterParameters(Parameters):
+    """Where it stands."""
+
+    tick: Decimal = Field(default=Decimal("0.1"), gt=0, description="Half the spread.")
+
+
+class Quoter(Strategy[QuoterParameters, NoState]):
+    """One resting order, replaced at the end of every bar: `Passive`, asked no oftener than it acts."""
+
+    def declare(self) -> Needs:
+        """Bars of the book's middle, without features."""
+        return Needs(bars=self.bars())
+
+    def on_bar(self, bar: Bar) -> Intents:
+        """Bid while flat, offer while long, at the best price of its side."""
+        return _resting(self, bar.instrument, bar.price, self.parameters.tick)
+
+
 class PassiveParameters(Parameters):
     """When it acts."""
 
@@ -92,8 +111,12 @@ class Passive(Strategy[PassiveParameters, PassiveState]):
         first, self.state.due = not self.state.due, (ts // every + 1) * every
         if first:
             return None
-        instrument = row.instrument
-        if self.position(instrument):
-            style = OrderStyle(type=OrderType.LIMIT, limit_price=row.price + tick)
-            return self.flat(instrument, style=style)
-        return self.long(instrument, style=OrderStyle(type=OrderType.LIMIT, limit_price=row.price - tick))
+        return _resting(self, row.instrument, row.price, tick)
+
+
+def _resting(strategy: Strategy[Any, Any], instrument: str, middle: Decimal, tick: Decimal) -> Intents:
+    """An order at the best price of its side: to sell what it holds, else to buy."""
+    if strategy.position(instrument):
+        style = OrderStyle(type=OrderType.LIMIT, limit_price=middle + tick)
+        return strategy.flat(instrument, style=style)
+    return strategy.long(instrument, style=OrderStyle(type=OrderType.LIMIT, limit_price=middle - tick))

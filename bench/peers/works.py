@@ -48,7 +48,9 @@ WORKS = {
         Work("bars-stepwise", "the same, bar by bar", "bars", "bars", "nautilus", 10, 10, grid="20s",
             stepwise=True),
         Work("books", "a book, one passive strategy", "books", "level changes", "hftbacktest", 0.05, 0.3,
-            strategy="Passive", parameters={}),
+            strategy="Quoter", parameters={}, interval="20s"),
+        Work("books-every-update", "the same, called on every update", "books", "level changes",
+            "hftbacktest", 0.05, 0.3, strategy="Passive", parameters={}),
         Work("sweep", "105 EMA pairs over the BTC month", "month", "bar-combinations", "vectorbt", 0.1, 0.25,
             ours="ours_sweep", grid="20s"),
     )
@@ -68,7 +70,8 @@ DEFINITIONS = {
     "hftbacktest": (
         "When an order reaches the venue: here after 20 ms and not before its interval of 100 ms has ended,",
         "and what replaces another only when that one is cancelled; there after 20 ms.",
-        "What the strategy sees: here every update, in Python; there it is asked every 20 s, compiled.",
+        "When the strategy is asked: every 20 s on both sides, here in Python; `books-every-update` besides",
+        "calls ours on every update. An event is one level change: what hftbacktest counts as its events.",
         "Risk: here every order passes all limits; there is none.",
     ),
     "vectorbt": (

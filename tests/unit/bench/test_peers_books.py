@@ -18,7 +18,7 @@ UPDATES = 6_000
 @pytest.fixture
 def document(tmp_path: Path) -> dict[str, Any]:
     """A passive strategy that replaces its order every second of a minute."""
-    work = replace(WORKS["books"], parameters={"every_ns": 1_000_000_000})
+    work = replace(WORKS["books-every-update"], parameters={"every_ns": 1_000_000_000})
     return document_of(work, data.write(tmp_path / "btc-usdt.parquet", data.books(UPDATES)))
 
 
