@@ -32,7 +32,11 @@ PENDING: dict[int | str, dict[str, Any]] = {
 class CommandBody(BaseModel):
     """What every command may say."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"examples": [{"reason": "the desk asked for it"}]},
+    )
 
     reason: Line = ""
     """Kept in the audit."""
@@ -40,6 +44,10 @@ class CommandBody(BaseModel):
 
 class FilteredBody(CommandBody):
     """A part of the account: what meets all the filters that are given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "news", "instrument": "btc-usdt.binance"}]}
+    )
 
     venue: Slug | None = None
     instrument: InstrumentKey | None = None
@@ -56,12 +64,18 @@ class FilteredBody(CommandBody):
 class ResumeBody(FilteredBody):
     """Trade again: all, or the holds that lie within a part."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the feed is back"}]})
+
     reason: Reason
     """Why trading may go on; kept in the audit."""
 
 
 class FlattenBody(FilteredBody):
     """Cancel what works and close what is open."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "end of the week", "override": False}]}
+    )
 
     override: bool = False
     """Also while trading is halted: takes a risk admin."""

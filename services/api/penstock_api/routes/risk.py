@@ -21,6 +21,7 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 def _no_other_names(schema: dict[str, Any]) -> None:
     """What the pattern of the names means, said in so many words."""
     schema["properties"]["limits"]["additionalProperties"] = False
+    schema["examples"] = [{"reason": "calmer", "limits": {"orders_per_minute_max": "60"}}]
 
 
 class LimitsBody(CommandBody):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from penstock_contracts.types import Name
+from pydantic import ConfigDict
 
 from penstock_api.access.roles import OPERATOR, VIEWER
 from penstock_api.context import context_of
@@ -21,6 +22,10 @@ StrategyName = Annotated[Name, Path(examples=["ma_cross"])]
 
 class SwitchOffBody(CommandBody):
     """It is shown no data, and what it wants is held back."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "it trades too much", "close": True}]}
+    )
 
     close: bool = False
     """It is asked to close its positions first; else they stay."""
