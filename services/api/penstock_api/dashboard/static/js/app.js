@@ -130,13 +130,13 @@ function route() {
   draw();
 }
 
-// Drawn when something happened: at once, and then for at most a third of the time; what is only measured can wait.
-const LEAST_MS = 30, MEASURED_MS = 200;
+// Drawn when something happened: at once, and then for at most half of the time; what is only measured can wait.
+const LEAST_MS = 30, TOOK_MS = 60, MEASURED_MS = 200;
 let drawnAt = -Infinity, took = 0, timer = null, dueAt = Infinity;
 function soon(happened = false) {
   if (wanted) return;
   const least = happened ? LEAST_MS : MEASURED_MS;
-  const at = Math.max(performance.now(), drawnAt + Math.max(least, 2 * took));
+  const at = Math.max(performance.now(), drawnAt + Math.max(least, took));
   if (at >= dueAt) return;
   clearTimeout(timer);
   dueAt = at;
@@ -152,7 +152,7 @@ function frame() {
     const began = performance.now();
     wanted = false;
     draw();
-    setTimeout(() => { took = Math.min(100, performance.now() - began); }); // with layout and paint
+    setTimeout(() => { took = Math.min(TOOK_MS, performance.now() - began); }); // with layout and paint
   });
 }
 

@@ -13,6 +13,7 @@ export const title = "Orders";
 
 const tones = (status) => ({ filled: "good", rejected: "bad", lost: "bad", unknown: "bad", expired: "", cancelled: "", replaced: "" })[status] ?? "info";
 const PAGE = 100;
+const SHOWN = 50; // rows of each table until older ones are asked for: every row makes each drawing slower
 
 // A row of the history as the stream would have told it.
 const fromRow = (row) => ({ order: row, status: row.status, quantity_filled: row.quantity_filled, value_filled: "0", average_price: row.average_price, reason: "", steps: [["approved", row.ts]], ts_effect: row.routed_at, ts_known: null });
@@ -20,6 +21,7 @@ const fromRow = (row) => ({ order: row, status: row.status, quantity_filled: row
 export function mount(root, { store, can, chosen }) {
   const filter = { strategy: "", instrument: "", status: "", words: "" };
   const older = { orders: [], fills: [], orderCursor: undefined, fillCursor: undefined };
+  const shown = { orders: SHOWN, fills: SHOWN };
   const choose = (label, name, options) => {
     const select = h("select", { "aria-label": label, onchange: () => { filter[name] = select.value; reset(); } }, options);
     return select;
@@ -105,6 +107,11 @@ export function mount(root, { store, can, chosen }) {
   }
 
   async function load(which) {
+    // First what is here already.
+    if (shown[which] !== Infinity) {
+      shown[which] = Infinity;
+      return update();
+    }
     const cursor = which === "orders" ? older.orderCursor : older.fillCursor;
     if (cursor === null) return;
     try {
@@ -152,11 +159,11 @@ export function mount(root, { store, can, chosen }) {
     const seen = [...store.orders.values()].reverse();
     const merged = [...seen, ...older.orders.filter((each) => !store.orders.has(each.order.order_id))];
     orders.update(merged.filter((each) => fits(each.order) && said(each.order.order_id, each.order.signal_id, each.reason, each.order.reason)
-      && (!filter.status || (filter.status === "working" ? !terminal(each.status) : each.status === filter.status))));
+      && (!filter.status || (filter.status === "working" ? !terminal(each.status) : each.status === filter.status))).slice(0, shown.orders));
     const known = new Set(store.fills.map((each) => each.fill_id));
     virtual.hidden = !store.shadow.fills.length;
     shadows.update(store.shadow.fills.slice().reverse().filter((each) => fits(each) && said(each.fill_id, each.signal_id)));
-    fills.update([...store.fills.slice().reverse(), ...older.fills.filter((each) => !known.has(each.fill_id))].filter((each) => fits(each) && said(each.fill_id, each.order_id)));
+    fills.update([...store.fills.slice().reverse(), ...older.fills.filter((each) => !known.has(each.fill_id))].filter((each) => fits(each) && said(each.fill_id, each.order_id)).slice(0, shown.fills));
   }
 
   function options(select, values) {
