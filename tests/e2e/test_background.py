@@ -39,7 +39,7 @@ def test_a_background_session_is_steered_drained_resumed_and_ended(user: User) -
     assert "to close); trading is active" in closed.stdout, closed.stderr
     assert "close: name a --strategy" in user.run("close").stderr
     cancelled = user.run("cancel", "--reason", "all of them")
-    assert cancelled.stdout.startswith("cancel by cli: all of them ("), cancelled.stderr
+    assert cancelled.stdout.startswith("cancel by local: all of them ("), cancelled.stderr
 
     drained = user.run("down")
     assert drained.returncode == 0, drained.stderr

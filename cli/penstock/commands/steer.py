@@ -170,7 +170,7 @@ def _give(
         order = replace(command(verb, reason, by="cli", override=override, part=part), order_id=order_id)
     except ValueError as error:
         raise CommandError(f"{verb}: {error}") from error
-    told = give(running, order, insist=verb == "halt")
+    told = give(running, order, insist=verb == "halt" and part == NOTHING_NAMED)
     did = verb + ":" if told.state != told.previous else told.reason + ";"
     held = f" ({'; '.join(told.holds)})" if told.holds else ""
     console().print(f"{did} trading is {told.state}{held}", markup=False, soft_wrap=True)

@@ -28,7 +28,7 @@ _TIMEOUT_S = 5.0
 HALT_TIMEOUT_S = 3.0
 """A halt waits no longer for the api before it goes through the log as well."""
 _AGAIN_S = 0.2
-_UNAUTHORIZED, _UNAVAILABLE = 401, 503
+_UNAUTHORIZED, _CONFLICT, _UNAVAILABLE = 401, 409, 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,15 @@ class NotReached(Exception):
     """The api is not the way, and the command was not given: says why."""
 
 
+class RefusedByRisk(CommandError):
+    """The session itself has answered: no other way leads to another answer."""
+
+
 def give(running: Running, command: Command, *, insist: bool = False) -> Told:
     """Give a command, and say which way it went on standard error.
 
     CommandError when it is refused or nothing is heard of it, CannotRun when neither way is open. `insist`: a
-    halt, which goes through the log as well whenever the api does not accept it.
+    halt, which goes through the log as well whenever the api lets it not pass or gives no answer.
     """
     told = by_api(running, command, insist=insist)
     return told if told is not None else _by_log(running, command)
@@ -69,7 +73,7 @@ def by_api(running: Running, command: Command, *, insist: bool = False) -> Told 
     except NotReached as error:
         why = str(error)
     except CommandError as error:
-        if not insist:
+        if not insist or isinstance(error, RefusedByRisk):
             raise
         why = str(error)
     _say(f"through the log: {why}")
@@ -92,7 +96,8 @@ def _ask(client: Client, command: Command, within_s: float) -> Told:
         except ApiError as error:
             if not sent:
                 _judge(error)
-            raise CommandError(f"{command.verb}: refused: {error.problem.get('detail', error)}") from error
+            refused = RefusedByRisk if error.status == _CONFLICT else CommandError
+            raise refused(f"{command.verb}: refused: {error.problem.get('detail', error)}") from error
         except ClientError as error:
             raise CannotRun(str(error)) from error
         sent = True

@@ -143,6 +143,12 @@ def test_a_halt_goes_through_the_log_whenever_the_api_does_not_accept_it(
         assert "through the log: halt " in capsys.readouterr().err.replace("halt: ", "halt ")
 
 
+def test_what_risk_has_refused_is_refused(api: Api) -> None:
+    api.answers = [(409, {"detail": "halt is not possible while halted"})]
+    with pytest.raises(CommandError, match="halt: refused: halt is not possible while halted"):
+        by_api(api.running, HALT, insist=True)
+
+
 def test_what_may_have_arrived_is_not_given_a_second_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(giving, "ANSWER_TIMEOUT_S", 0.5)
     monkeypatch.setattr(giving, "_TIMEOUT_S", 0.1)
