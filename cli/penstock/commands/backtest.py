@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -137,13 +138,17 @@ def print_assumptions(shown: Console, run: Backtest, profile: str) -> None:
     session = run.session
     for each in session.strategies:
         parameters = ", ".join(f"{key}={value}" for key, value in each.parameters.items()) or "its defaults"
-        shown.print(f"{each.name} ({parameters}) on {len(each.instruments)} instruments, limits {profile}")
+        shown.print(f"{each.name} ({parameters}) on {_count(each.instruments)}, limits {profile}")
     for instrument in session.instruments:
         if instrument.assumptions:
             shown.print(
                 f"[yellow]assumed[/] of {instrument.instrument}: {'; '.join(instrument.assumptions)}",
                 soft_wrap=True,
             )
+
+
+def _count(instruments: Sequence[str]) -> str:
+    return instruments[0] if len(instruments) == 1 else f"{len(instruments)} instruments"
 
 
 def print_summary(shown: Console, summary: dict[str, Any], folder: Path) -> None:

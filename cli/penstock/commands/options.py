@@ -23,7 +23,7 @@ Instrument = Annotated[
     list[str] | None,
     typer.Option(
         "--instrument", metavar="KEY", rich_help_panel=MARKET,
-        help="Trade only this one, <symbol>.<venue>; repeat for several. Default: all of the sources.",
+        help="Trade only this one, SYMBOL.VENUE; repeat for several. Default: all of the sources.",
     ),
 ]  # fmt: skip
 InstrumentsFile = Annotated[

@@ -1,7 +1,7 @@
 """What a name says of an instrument: `btc-perp-1m-2022-01`, `eth-btc-5m`, `BTC/USDT:USDT`, `ETHUSDT`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from penstock_contracts.subjects import slug
@@ -31,6 +31,10 @@ _NOISE = frozenset(
 )  # fmt: skip
 _INTERVAL = re.compile(r"(\d+)(s|sec|m|min|h|d)")
 _UNIT = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+
+
+QUOTED = "quoted"
+"""With this an assumption of a quote currency begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,21 @@ def from_symbol(text: str) -> Named:
         kind = InstrumentKind.PERPETUAL
     base, quote = parts[0].upper(), (parts[1] if len(parts) > 1 else "usd").upper()
     if len(parts) == 1:
-        assumptions.append(f"quoted in USD: the name {text} states no quote currency")
+        assumptions.append(f"{QUOTED} in USD: the name {text} states no quote currency")
     if kind is None:
         kind = InstrumentKind.SPOT
         assumptions.append("spot: the name states no kind")
     settlement = _tokens(settled.lower())[0].upper() if _tokens(settled.lower()) else quote
     return Named(slug(pair), base[:16], quote[:16], settlement[:16], kind, tuple(assumptions))
+
+
+def called(named: Named, key: str) -> Named:
+    """What a file's name tells of an instrument that is defined as `key`: the key's currencies go before."""
+    own = from_symbol(key.rpartition(".")[0])
+    if any(text.startswith(QUOTED) for text in own.assumptions):
+        return named
+    kept = tuple(text for text in named.assumptions if not text.startswith(QUOTED))
+    return replace(named, base=own.base, quote=own.quote, settlement=own.settlement, assumptions=kept)
 
 
 def _tokens(text: str) -> list[str]:

@@ -47,6 +47,21 @@ def test_what_was_assumed_is_said(tmp_path: Path) -> None:
     assert all(word in said for word in ("spot", "tick 0.01", "lot 1 BTC", "fees 0.0005 taker"))
 
 
+def test_a_definition_of_nothing_is_told_where_something_is_not_defined(tmp_path: Path) -> None:
+    definitions = tmp_path / "instruments.toml"
+    definitions.write_text('[[instrument]]\ninstrument = "gold-usd.replay"\nmultiplier = "10"\n')
+    (feed,) = open_files(bars_file(tmp_path, name="gold.csv"), instruments_file=definitions)
+    told = "not defined: gold-usd.replay is of no file; `files` of a definition names those that hold it"
+    assert told in feed.instrument.assumptions
+    definitions.write_text('[[instrument]]\ninstrument = "gold-usd.replay"\nfiles = ["gold.*"]\n')
+    (feed,) = open_files(bars_file(tmp_path, name="gold.csv"), instruments_file=definitions)
+    assert feed.instrument.instrument == "gold-usd.replay"
+    definitions.write_text('[[instrument]]\ninstrument = "xau-eur.replay"\nfiles = ["gold.*"]\n')
+    (feed,) = open_files(bars_file(tmp_path, name="gold.csv"), instruments_file=definitions)
+    assert (feed.instrument.base, feed.instrument.quote, feed.instrument.settlement) == ("XAU", "EUR", "EUR")
+    assert not any("not defined" in each for each in feed.instrument.assumptions)
+
+
 def test_a_definition_goes_before_what_is_inferred_and_silences_its_assumption(tmp_path: Path) -> None:
     definitions = tmp_path / "instruments.toml"
     definitions.write_text(

@@ -225,7 +225,7 @@ def test_rates_of_an_instrument_without_prices_are_an_error(case: Case) -> None:
     case.bars("dax-eur-1m.csv", "10:00", [100.0] * 3)
     chosen = case.session(FUTURE, {})
     wrong = chosen.ingest.model_copy(update={"rates": ("eur-usd.replay",)})
-    with pytest.raises(SourceError, match="no file has bars, trades or quotes of eur-usd"):
+    with pytest.raises(SourceError, match="no source has bars, trades or quotes of eur-usd"):
         open_sources(wrong)
 
 

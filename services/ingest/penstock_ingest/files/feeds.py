@@ -16,11 +16,15 @@ from penstock_ingest.feed import Feed, TableFeed
 from penstock_ingest.files.happenings import EventRows, events_of
 from penstock_ingest.files.read import BookRows, FileRows, Part, judge_book
 from penstock_ingest.instruments import REPLAY, Definition, define, definition_for, infer
-from penstock_ingest.names import Named, from_file, from_symbol
+from penstock_ingest.names import Named, called, from_file, from_symbol
 from penstock_ingest.table import Rules
 
 Placed = tuple[int, FileRows | BookRows]
 """Rows, and the place of their source in the configuration."""
+
+
+_NAMED_MAX = 3
+"""Definitions that a message names."""
 
 
 class _Group(NamedTuple):
@@ -41,22 +45,24 @@ def file_feeds(
         named = from_file(rows.file) if rows.symbol is None else from_symbol(rows.symbol)
         key = instrument_key(named.symbol, REPLAY)
         definition = definition_for(definitions, key, rows.file if rows.symbol is None else None)
-        if definition is not None:
+        if definition is not None and definition.instrument != key:
             key = definition.instrument
+            named = called(named, key)
         if isinstance(rows, EventRows):
             events.append((at, key, rows))
         else:
             groups.setdefault(key, _Group(named, definition, [])).parts.append((at, rows))
     feeds: list[tuple[int, Feed]] = []
     instruments: dict[str, Instrument] = {}
+    spare = [each.instrument for each in definitions if each.instrument not in groups]
     for key, group in groups.items():
         judged = _judged(group.parts, rules)
-        instruments[key] = instrument = _defined(group, [rows for _, rows in judged])
+        instruments[key] = instrument = _defined(group, [rows for _, rows in judged], spare)
         for at, rows in judged:
-            called = _feed_name(len(feeds) + 1, rows)
+            name = _feed_name(len(feeds) + 1, rows)
             if rows.losses:
-                feeds.append((at, _gap_feed(called, instrument, rows.losses)))
-            feed = TableFeed(called, instrument, rows.table, rows.row_numbers, batch_rows)
+                feeds.append((at, _gap_feed(name, instrument, rows.losses)))
+            feed = TableFeed(name, instrument, rows.table, rows.row_numbers, batch_rows)
             feeds.append((at, feed))
     for at, key, happened in events:
         feeds.append(
@@ -102,9 +108,14 @@ def _judged(parts: list[Placed], rules: Rules) -> list[tuple[int, FileRows]]:
     return judged
 
 
-def _defined(group: _Group, parts: Sequence[FileRows]) -> Instrument:
+def _defined(group: _Group, parts: Sequence[FileRows], spare: Sequence[str]) -> Instrument:
+    """The instrument; one that nobody defined says so where `spare` definitions are of nothing."""
     notes = [note for rows in parts for note in rows.assumptions]
     values, texts = infer(group.named, REPLAY, [rows.table for rows in parts], notes)
+    if group.definition is None and spare:
+        few = ", ".join(spare[:_NAMED_MAX]) + (", …" if len(spare) > _NAMED_MAX else "")
+        missing = f"not defined: {few} is of no file; `files` of a definition names those that hold it"
+        texts = {"definition": missing, **texts}
     instrument = define(group.definition, values, texts)
     if group.definition is not None and group.definition.values.get("tick_size") is not None:
         _flag_off_tick(instrument, parts)
