@@ -1,6 +1,5 @@
 """The paper venue: orders and cancels in, market data past them, answers out."""
 
-from decimal import Decimal
 from typing import Any
 
 from penstock_contracts.batch import between
@@ -9,47 +8,36 @@ from penstock_contracts.market import BarBatch, BookBatch, InstrumentStatus, Quo
 from penstock_contracts.orders import OrderApproved
 from penstock_contracts.types import NEVER, Liquidity, MarketStatus
 from penstock_kernel.hours import Hours
-from penstock_kernel.ledger import plain
-from penstock_kernel.money import ZERO
 
 from penstock_execution.config import DataKind, PaperConfig
 from penstock_execution.paper import calm
 from penstock_execution.paper.bars import BarMatcher
-from penstock_execution.paper.continuous import ContinuousMatcher
 from penstock_execution.paper.entry import closed_to, order_of, refusal_of
 from penstock_execution.paper.links import (
-    Ending,
-    activated_by,
-    book_fill,
-    ended_by_end,
-    ended_by_fill,
-    inherit,
     room,
 )
-from penstock_execution.paper.matching import Matcher, Offer, Opened, Share, shares
-from penstock_execution.paper.pricing import fee_of, taking_price
-from penstock_execution.paper.standing import crosses, touch, usable
+from penstock_execution.paper.lives import STANDING, unfilled
+from penstock_execution.paper.matching import Matcher, Share
+from penstock_execution.paper.pricing import taking_price
+from penstock_execution.paper.rows import RowsPast
+from penstock_execution.paper.standing import touch
 from penstock_execution.paper.state import Answer, Market, PaperState, VenueOrder, copy_of
 from penstock_execution.paper.trades import TradeAdvancer, TradeMatcher
 from penstock_execution.states import Event
 
 MarketBatch = TradeBatch | BarBatch | QuoteBatch | BookBatch
-_STANDING = ("quote", "book")
 
 
-class PaperVenue:
+class PaperVenue(RowsPast):
     """Matches orders by the rules of `docs/fills.md`. Knows event time only."""
 
     def __init__(self, config: PaperConfig, instruments: tuple[Instrument, ...]) -> None:
-        self.config = config
-        self.state = PaperState()
-        self._orders: dict[str, tuple[Market, VenueOrder]] = {}
+        super().__init__(config)
         self._matchers: dict[type, Matcher[Any]] = {
             TradeBatch: TradeMatcher(config),
             BarBatch: BarMatcher(config),
         }
         self._advancer = TradeAdvancer(config)
-        self._continuous = ContinuousMatcher(self)
         for instrument in instruments:
             self.define(instrument)
 
@@ -94,7 +82,7 @@ class PaperVenue:
         matcher = self._matcher(market, batch)
         if not matcher.counts(market, batch):
             return
-        if market.kind not in _STANDING:
+        if market.kind not in STANDING:
             self._set_kind(market, matcher.kind)
         if market.orders and market.trading:
             self._match_rows(matcher, market, batch, begin, end)
@@ -116,7 +104,7 @@ class PaperVenue:
             market.kind = kind
 
     def _matcher(self, market: Market, batch: TradeBatch | BarBatch) -> Matcher[Any]:
-        if market.kind in _STANDING and isinstance(batch, TradeBatch):
+        if market.kind in STANDING and isinstance(batch, TradeBatch):
             return self._advancer
         return self._matchers[type(batch)]
 
@@ -172,7 +160,7 @@ class PaperVenue:
             if order.replaces in self._orders:
                 self._answer(self._orders[order.replaces][1], Event.REPLACE_REJECT, ts_effect, refusal)
             return
-        if market.kind in _STANDING and not order.held:
+        if market.kind in STANDING and not order.held:
             order.arrived = False  # it meets what stands at its effect
         if order.arrived:
             self._answer(order, Event.ACCEPT, ts_effect)
@@ -242,7 +230,7 @@ class PaperVenue:
                 self.fill(market, Share(order, cost, Liquidity.TAKER, quantity), ts)
             return quantity > 0
         if order.immediate:
-            self._end(market, order, Event.CANCEL, ts, _unfilled(order))
+            self._end(market, order, Event.CANCEL, ts, unfilled(order))
         return order.immediate
 
     def _settle(self, market: Market, order: VenueOrder) -> None:
@@ -279,173 +267,3 @@ class PaperVenue:
         self._orders = {
             order.order_id: (market, order) for market in state.markets.values() for order in market.orders
         }
-
-    # --- Rows ----------------------------------------------------------------------------------------
-
-    def _match_rows(self, matcher: Matcher[Any], market: Market, batch: Any, begin: int, end: int) -> None:
-        done, row = begin, matcher.first_row(batch, market.orders, range(begin, end))
-        while row < end:
-            matcher.follow(batch, market.orders, done, row)
-            self._match_row(matcher, market, batch, row)
-            done = row + 1
-            row = matcher.first_row(batch, market.orders, range(done, end)) if market.orders else end
-        matcher.follow(batch, market.orders, done, end)
-
-    def _match_row(self, matcher: Matcher[Any], market: Market, batch: Any, row: int) -> None:
-        seeing = matcher.seeing(batch, row, market.orders)
-        if not all(order.arrived for order in seeing):
-            late = [order for order in seeing if not order.arrived]
-            for order in sorted(late, key=_in_time):
-                self._arrive(market, order, matcher.last_before(market, batch, row))
-                if order.post_only and order.arrived:
-                    matcher.rest(market, batch, row, order)
-            seeing = matcher.seeing(batch, row, market.orders)
-        at_once = [order for order in seeing if order.immediate]
-        untriggered = {order.order_id for order in at_once if order.waiting}
-        offer = matcher.offer(market, batch, row, seeing)
-        taken, opened = self._share(matcher, market, batch, row, offer)
-        for child, share in opened:
-            # The price that filled its parent shows whether it would take.
-            base = share.price if share.base is None else share.base
-            if child.limit is not None and not child.waiting and child.sign * (child.limit - base) <= 0:
-                matcher.rest(market, batch, row, child)
-        if opened and matcher.triggers_take:
-            claims = matcher.entered(batch, row, opened)
-            left = Offer(claims, offer.reference, offer.available - taken)
-            self._share(matcher, market, batch, row, left)
-        for order in at_once:
-            if order.waiting or order.order_id not in self._orders:
-                continue
-            if matcher.triggers_take or order.order_id not in untriggered:
-                ts = matcher.fill_time(batch, row, order)
-                self._end(market, order, Event.CANCEL, ts, _unfilled(order))
-
-    def _share(
-        self, matcher: Matcher[Any], market: Market, batch: Any, row: int, offer: Offer
-    ) -> tuple[Decimal, list[Opened]]:
-        """Fill by an offer. Returns the quantity taken, and the orders set to work by a parent's share."""
-        taken, opened = ZERO, []
-        for share in shares(offer, market.instrument.lot_size, lambda order: self.room(market, order)):
-            children = self.fill(market, share, matcher.fill_time(batch, row, share.order))
-            opened += [(child, share) for child in children]
-            taken += share.quantity
-        return taken, opened
-
-    def room(self, market: Market, order: VenueOrder) -> Decimal:
-        """How much of an order may fill; zero of one that is over."""
-        return room(market, order) if order.order_id in self._orders else ZERO
-
-    def works(self, order: VenueOrder) -> bool:
-        """Whether it is not over."""
-        return order.order_id in self._orders
-
-    def cut_off(self, market: Market, order: VenueOrder, ts: int) -> None:
-        """Cancel what an IOC or a FOK did not get."""
-        self._end(market, order, Event.CANCEL, ts, _unfilled(order))
-
-    def arrive_before(self, market: Market, ts: int) -> None:
-        """Let the orders of a market arrive that take effect before a time."""
-        late = [order for order in market.orders if not order.arrived and order.ts_effect < ts]
-        for order in sorted(late, key=_in_time):
-            self._arrive(market, order, market.price)
-
-    # --- One order -----------------------------------------------------------------------------------
-
-    def _arrive_until(self, end: int) -> None:
-        """Orders that took effect while no datum came."""
-        late = [order for _, order in self._orders.values() if not order.arrived and order.ts_effect <= end]
-        for order in sorted(late, key=_in_time):
-            market = self._orders[order.order_id][0]
-            self._arrive(market, order, market.price)
-
-    def _arrive(self, market: Market, order: VenueOrder, price: Decimal | None) -> None:
-        """Accept an order or reject it, as the market and our other orders are at its effect."""
-        order.arrived = True
-        entry = self._orders.get(order.replaces)
-        old = entry[1] if entry is not None else None
-        refusal = _too_late(order, old) if order.replaces else ""
-        if not refusal and order.reduce_only and room(market, order) <= 0:
-            refusal = "venue: reduce-only, and there is nothing to reduce"
-        if not refusal and order.post_only and price is not None:
-            assert order.limit is not None
-            standing = market.kind in _STANDING
-            if crosses(market, order) if standing else order.sign * (order.limit - price) > 0:
-                refusal = "venue: post-only, and it would take"
-        if refusal:
-            self._end(market, order, Event.REJECT, order.ts_effect, refusal)
-            if old is not None:
-                self._answer(old, Event.REPLACE_REJECT, order.ts_effect, refusal)
-            return
-        if old is not None:
-            inherit(order, old)
-            self._remove(market, old)
-            self._answer(old, Event.REPLACE, order.ts_effect)
-        self._answer(order, Event.ACCEPT, order.ts_effect)
-        if market.kind in _STANDING and market.trading and usable(market) and not order.held:
-            self._continuous.meet(market, [order], order.ts_effect)
-
-    def fill(self, market: Market, share: Share, ts: int) -> list[VenueOrder]:
-        """Book a fill. Returns the orders that it sets to work."""
-        order, price, liquidity, quantity = share[:4]
-        if market.hours is not None and market.hours.open:
-            ts = max(ts, market.hours.since)  # a bar may have begun before the market opened
-        order.left -= quantity
-        answer = self._answer(order, Event.FILL if order.left else Event.FILL_LAST, ts)
-        # Without trailing zeros: the scale of the data leaves no trace in a fill.
-        answer.price = plain(price)
-        answer.quantity = plain(quantity)
-        answer.fee = plain(fee_of(market.instrument, quantity, price, liquidity, self.config))
-        answer.fee_currency = market.instrument.settlement
-        answer.liquidity = liquidity
-        answer.left = plain(order.left)
-        book_fill(market, order, quantity)
-        if not order.left:
-            self._remove(market, order)
-        if not market.orders:
-            return []
-        opened = activated_by(market, order, ts)
-        self._end_others(market, ended_by_fill(market, order), ts)
-        return opened
-
-    def _end(self, market: Market, order: VenueOrder, event: Event, ts: int, reason: str) -> None:
-        """It is over without a fill, and so are those that depend on it."""
-        self._remove(market, order)
-        self._answer(order, event, ts, reason)
-        self._end_others(market, ended_by_end(market, order), ts)
-
-    def _end_others(self, market: Market, endings: list[Ending], ts: int) -> None:
-        for order, reason in endings:
-            if order.order_id in self._orders:
-                self._end(market, order, Event.CANCEL, max(ts, order.ts_effect), reason)
-
-    def _remove(self, market: Market, order: VenueOrder) -> None:
-        market.orders.remove(order)
-        del self._orders[order.order_id]
-
-    def _answer(self, order: VenueOrder, event: Event, ts: int, reason: str = "") -> Answer:
-        order.answers += 1
-        answer = Answer(
-            order_id=order.order_id,
-            arrival=order.arrival,
-            sequence=order.answers,
-            event=event,
-            ts=ts,
-            ts_known=ts + self.config.response_latency_ns,
-            reason=reason,
-        )
-        self.state.answers.append(answer)
-        return answer
-
-
-def _in_time(order: VenueOrder) -> tuple[int, int]:
-    return order.ts_effect, order.arrival
-
-
-def _too_late(order: VenueOrder, old: VenueOrder | None) -> str:
-    if old is None:
-        return "venue: the order to replace is over"
-    return "" if old.left == order.replaces_left else "venue: the order to replace has filled meanwhile"
-
-
-def _unfilled(order: VenueOrder) -> str:
-    return "fok" if order.whole else "ioc"
