@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,15 +13,12 @@ from penstock_runtime import failpoints, health, logs
 from penstock_runtime.errors import RuntimeFailure, SessionOver
 from penstock_runtime.metrics.outlets import OUTLETS
 from penstock_runtime.settings import ServiceSettings, load
+from penstock_runtime.yielding import give_way
 
 _log = structlog.get_logger(__name__)
 
 Body = Callable[[ServiceSettings, asyncio.Event], Awaitable[None]]
 """The service's work: ends soon after the event is set, or raises what makes going on impossible."""
-
-
-YIELDING = 5
-"""Niceness of a process that trading does not wait for."""
 
 
 def run_process(name: str, body: Body, *, yielding: bool = False) -> None:
@@ -31,7 +27,7 @@ def run_process(name: str, body: Body, *, yielding: bool = False) -> None:
     One that is `yielding` leaves the processor to those that trade while they want it.
     """
     if yielding:
-        os.nice(YIELDING)
+        give_way()
     sys.exit(uvloop.run(_main(name, body)))
 
 

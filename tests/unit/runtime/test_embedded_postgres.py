@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +31,17 @@ async def test_a_client_queries_the_database(tmp_path: Path) -> None:
         assert await value(server.url, "SELECT current_database()") == "penstock"
         assert await value(server.url, "SHOW shared_buffers") == "32MB"
         assert await value(server.url, "SHOW timezone") == "UTC"
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux knows processes that wait their turn")
+async def test_neither_it_nor_what_serves_a_client_interrupts_others(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path) as server:
+        connection = await asyncpg.connect(server.url)
+        try:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+        finally:
+            await connection.close()
 
 
 async def test_a_client_without_the_secret_is_refused(tmp_path: Path) -> None:

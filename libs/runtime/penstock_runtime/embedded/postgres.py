@@ -78,6 +78,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """
 
     NAME = "postgres"
+    YIELDS = True
     STOP_SIGNAL = signal.SIGINT
     """A fast shutdown: sessions end at once, the data are written, no recovery at the next start."""
     LEASH_SIGNAL = signal.SIGQUIT

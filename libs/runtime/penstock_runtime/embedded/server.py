@@ -15,6 +15,7 @@ from typing import ClassVar, Self
 from penstock_runtime.embedded.child import Child
 from penstock_runtime.embedded.errors import AlreadyRunning, NotRunning, PortTaken, StartFailed, StartTimeout
 from penstock_runtime.embedded.ownership import POLL_S, Ownership, ServerRecord
+from penstock_runtime.yielding import wait_its_turn
 
 HOST = "127.0.0.1"
 PORT_ATTEMPTS = 8
@@ -42,6 +43,8 @@ class EmbeddedServer(ABC):
     NAME: ClassVar[str]
     STOP_SIGNAL: ClassVar[signal.Signals]
     LEASH_SIGNAL: ClassVar[signal.Signals]
+    YIELDS: ClassVar[bool] = False
+    """Trading does not wait for it: when it is woken it interrupts no other process."""
     ENVIRONMENT: ClassVar[Mapping[str, str]] = {}
     """What the server is told where our own environment does not say otherwise."""
 
@@ -203,6 +206,8 @@ class EmbeddedServer(ABC):
             leash_signal=None if self._detach else self.LEASH_SIGNAL,
             environment={**self.ENVIRONMENT, **os.environ},
         )
+        if self.YIELDS:
+            wait_its_turn(child.pid)
         try:
             await self._until_ready(child, self._url(self._ownership.secret(), port), log_offset)
         except BaseException:  # cancelled too: a server that nobody knows must not stay
