@@ -42,7 +42,9 @@ def lockstep(folder: Path, *, quick: bool) -> list[Figure]:
     for topology, limit in LOCKSTEP_MARKS.items():
         fused = topology == "fused"
         bars = (6_000 if fused else 1_500) if quick else (45_031 if fused else 6_000)
-        part = first_bars(file, folder / f"{topology.split()[0]}-{file.name}", bars)
+        # Its name says what it holds, and so in which currency the account is.
+        (folder / topology.split()[0]).mkdir()
+        part = first_bars(file, folder / topology.split()[0] / file.name, bars)
         rates, details = [], {}
         for repeat in range(1 if quick else 3):
             at = folder / f"lockstep-{topology.split()[0]}-{repeat}"
