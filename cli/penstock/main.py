@@ -22,6 +22,7 @@ from penstock.commands import (
     doctor,
     explain,
     gate,
+    limits,
     lookahead,
     new,
     order,
@@ -83,6 +84,7 @@ app.command(rich_help_panel=OPERATE)(steer.resume)
 app.command(rich_help_panel=OPERATE)(steer.flatten)
 app.command(rich_help_panel=OPERATE)(steer.close)
 app.command(rich_help_panel=OPERATE)(steer.cancel)
+app.command(rich_help_panel=OPERATE)(limits.limits)
 app.command(rich_help_panel=LOOK)(control.status)
 app.command(rich_help_panel=LOOK)(sessions.logs)
 app.command(rich_help_panel=LOOK)(explain.explain)
