@@ -14,7 +14,7 @@ import httpx
 import pytest
 from e2e.conftest import GONE_S, User, end_background_session
 from penstock_runtime.embedded.server import free_port
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 from support.browser import LIMIT_MS, PHONE, Visit, browser, chromium, visit
 from support.cli import processes_below
 
@@ -121,6 +121,12 @@ def show(seen: Visit, name: str) -> None:
         seen.page.locator(within).first.wait_for()
 
 
+def filled(seen: Visit) -> Locator:
+    """The newest order that is filled as a whole."""
+    whole = seen.page.get_by_text("filled", exact=True)
+    return seen.page.locator("tbody tr").filter(has=whole).first
+
+
 @pytest.mark.parametrize(("theme", "pages"), [("dark", tuple(PAGES)), ("light", ("overview", "risk"))])
 def test_every_page_shows_the_session_and_can_be_used_by_everybody(
     dashboard: Dashboard, chrome: Browser, theme: str, pages: tuple[str, ...]
@@ -175,7 +181,7 @@ def test_trading_is_halted_and_resumed_from_the_page(dashboard: Dashboard, chrom
 def test_an_orders_story_goes_from_the_tick_to_the_fill(dashboard: Dashboard, chrome: Browser) -> None:
     with visit(chrome, dashboard.url) as seen:
         show(seen, "orders")
-        row = seen.page.locator("tbody tr", has_text="filled").first
+        row = filled(seen)
         row.get_by_role("button").first.click()
         seen.see("From tick to fill, in event time")
         seen.see("What each service took, by the wall clock")
@@ -380,9 +386,15 @@ def take_screenshots(chrome: Browser, url: str, place: Path) -> None:
             seen.page.wait_for_timeout(SETTLED_MS)
             seen.page.screenshot(path=place / f"{name}.png")
         show(seen, "orders")
-        seen.page.locator("tbody tr", has_text="filled").first.get_by_role("button").first.click()
+        filled(seen).get_by_role("button").first.click()
         seen.see("What each service took, by the wall clock")
         seen.page.screenshot(path=place / "order.png")
+        seen.page.keyboard.press("Escape")
+        seen.page.keyboard.press("o")
+        seen.page.get_by_label("Quantity").fill("0.25")
+        seen.page.keyboard.press("Enter")
+        seen.see("At worst it adds", "dialog")
+        seen.page.screenshot(path=place / "place.png")
         seen.page.keyboard.press("Escape")
         seen.page.keyboard.press("h")
         seen.page.screenshot(path=place / "halt.png")
