@@ -61,12 +61,14 @@ async def test_with_the_databases_volume_full_the_recorder_waits_says_why_and_ca
         running = await start_recorder(nats_url, url)
         await running.reach(await log.put("md", batch(START)))
         ballast = fill(disk)
+        last = 0
         with capture_logs() as lines:
             for number in range(1, 40):  # more than fits where a page was not full yet
                 at = START + number * 10**6
                 last = await log.put("md", batch(at))
             await until(lambda: running.recorder.health.view.get("database") == "away", "a full volume")
-        assert any("No space left on device" in str(line) for line in lines), lines
+        (why,) = [line for line in lines if line["event"] == "database_away"]
+        assert "No space left on device" in why["error"]
         assert not running.task.done(), "it waits"
         ballast.unlink()
         await running.reach(last)

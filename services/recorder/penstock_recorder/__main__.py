@@ -2,6 +2,7 @@
 
 import asyncio
 
+import stamina
 from penstock_runtime.log import Log, StreamLimits
 from penstock_runtime.process import run_process
 from penstock_runtime.settings import ServiceSettings
@@ -18,6 +19,7 @@ from penstock_recorder.tracer import tracer
 
 async def run(settings: ServiceSettings, stop: asyncio.Event) -> None:
     """Record until stopped."""
+    stamina.instrumentation.set_on_retry_hooks([])  # that the database is away is said once
     config = settings.section("recorder", RecorderConfig)
     session = settings.session
     age_max_s = settings.section("log", StreamLimits).age_max_s

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import stamina
+import structlog
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.store.cursors import CursorKey, CursorMoved, StoredCursor, load_cursor
 from penstock_runtime.store.migrate import migrate
@@ -13,6 +14,7 @@ from penstock_runtime.store.tier import Tier
 from penstock_recorder.changes import Changes
 
 _RETRY_S_MIN = 0.1
+_log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -37,14 +39,14 @@ class Database:
         async for attempt in self._attempts():
             with attempt:
                 await migrate(self._url, self._tier_min)
-        self.away = False
+        self._answered()
 
     async def cursor(self) -> StoredCursor | None:
         """How far the session is recorded."""
         async for attempt in self._attempts():
             with attempt:
                 stored = await load_cursor(self._pool, self.key)
-                self.away = False
+                self._answered()
                 return stored
         raise AssertionError("the attempts are not limited")
 
@@ -53,7 +55,7 @@ class Database:
         async for attempt in self._attempts():
             with attempt:
                 await self._write(changes, before, after)
-        self.away = False
+        self._answered()
         self.transactions += 1
         self.rows += changes.rows
 
@@ -80,5 +82,12 @@ class Database:
 
     def _worth_another(self, error: Exception) -> bool:
         lost = is_lost(error) or isinstance(error, Unavailable)
-        self.away = self.away or lost
+        if lost and not self.away:
+            self.away = True
+            _log.warning("database_away", error=str(error) or type(error).__name__)
         return lost
+
+    def _answered(self) -> None:
+        if self.away:
+            self.away = False
+            _log.info("database_back")
