@@ -8,7 +8,7 @@ from bench.peers.compare import compare, fills_agree
 from bench.peers.data import read
 from bench.peers.environment import in_process, read_result
 from bench.peers.prepare import prepare
-from bench.peers.works import CAPITAL, DEFINITIONS, Work
+from bench.peers.works import CAPITAL, DEFINITIONS, LOCKSTEP_MARKS, Work
 
 
 def measure(work: Work, folder: Path, peers: Path, pairs: int, *, quick: bool) -> dict[str, Any]:
@@ -28,9 +28,10 @@ def measure(work: Work, folder: Path, peers: Path, pairs: int, *, quick: bool) -
                 in_process(peers, f"peer_{work.peer}", work.name, str(folder))
                 peer.append(read_result(folder / f"{work.name}.peer.json"))
     for each in ours:
-        if each["rows"] != expected:
+        if each["beginning"] != expected:
             raise ValueError(f"{work.name}: puts out something else than the lockstep path")
     return _row(work, ours, peer) | {
+        "lockstep_marks": LOCKSTEP_MARKS,
         "lockstep": {name: int(count) for name, (count, _) in expected.items()},
         "comparison": _comparison(ours[0], peer[0], file),
         "differs_by_definition": " ".join(DEFINITIONS[work.peer]),

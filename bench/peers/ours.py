@@ -18,6 +18,7 @@ from penstock_contracts.codec import encode
 from penstock_contracts.codec import rows_of as rows_in
 from penstock_contracts.orders import OrderApproved, SignalRefused, SignalResolved
 from penstock_contracts.signals import Signal
+from penstock_contracts.types import NEVER
 from penstock_contracts.venue import Fill
 from penstock_ingest.build import build_schedule
 from penstock_ingest.config import IngestConfig
@@ -29,12 +30,13 @@ from penstock_research.history import Sink
 
 from bench.peers.compare import curve
 from bench.peers.data import last_middle, read
-from bench.peers.works import CAPITAL, FEE_MAKER, FEE_TAKER, QUANTITY, WORKS, Work
+from bench.peers.works import CAPITAL, FEE_MAKER, FEE_TAKER, LOCKSTEP_MARKS, QUANTITY, WORKS, Work
 
 COMPARED = {
     "signals": (Signal,), "outcomes": (SignalRefused, SignalResolved), "approvals": (OrderApproved,),
     "fills": (Fill,),
 }  # fmt: skip
+_MARGIN_NS = 10_000_000_000
 STRATEGIES = Path(__file__).with_name("strategies.py")
 
 
@@ -55,13 +57,31 @@ def document_of(work: Work, file: Path | list[Path]) -> dict[str, Any]:
     ).document  # fmt: skip
 
 
-def rows_of(outputs: list[Message]) -> dict[str, list[str]]:
-    """The hash and number of each kind of row that must be that of the lockstep path."""
+def rows_of(outputs: list[Message], until: int = NEVER) -> dict[str, list[str]]:
+    """The hash and number of each kind of row that must be that of the lockstep path, up to a time."""
     rows: dict[str, list[str]] = {}
     for name, kinds in COMPARED.items():
-        found = [encode(each) for each in outputs if type(each) in kinds]
+        found = [encode(each) for each in outputs if type(each) in kinds and each.ts <= until]
         rows[name] = [str(len(found)), sha256(b"\n".join(found)).hexdigest()]
     return rows
+
+
+def beginning(document: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The document of the run's first intervals, and up to when what they put out is that of the whole run.
+
+    Where data ends earlier than the whole does, the end closes positions and cancels orders.
+    """
+    session = document["session"]
+    span = LOCKSTEP_MARKS * int(session["grid"])
+    until = int(session["start"]) + span - max(_MARGIN_NS, 10 * int(session["grid"]))
+    return {**document, "ingest": {**document["ingest"], "duration": span}}, until
+
+
+def lockstep_rows(document: dict[str, Any]) -> dict[str, list[str]]:
+    """What the lockstep path puts out in the beginning."""
+    shorter, until = beginning(document)
+    made = run_chained(shorter, runs=False).outputs
+    return rows_of([each for name in ("strategy", "risk", "execution") for each in made[name]], until)
 
 
 class Seconds(NamedTuple):
@@ -109,8 +129,7 @@ def main(
     document = document_of(work, file)
     result: dict[str, Any] = {}
     if lockstep:
-        made = run_chained(document, runs=False).outputs
-        result["rows"] = rows_of([each for name in ("strategy", "risk", "execution") for each in made[name]])
+        result["rows"] = lockstep_rows(document)
         write_result(folder / f"{name}.lockstep.json", result)
         return
     prepared = Prepared(document)
@@ -132,6 +151,7 @@ def main(
         rows = rows_of(outputs)
         if result.setdefault("rows", rows) != rows:
             raise ValueError(f"{name}: the second run put out something else than the first")
+    result["beginning"] = rows_of(outputs, beginning(document)[1])
     result["events"] = prepared.rows
     result["fills"] = [
         [each.ts, each.side.sign * float(each.quantity), float(each.price), float(each.fee)]

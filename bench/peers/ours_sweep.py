@@ -13,15 +13,22 @@ from typing import Annotated, Any
 import typer
 from penstock_contracts.base import Message
 from penstock_contracts.venue import Fill
-from penstock_research.chained import run_chained
 from penstock_research.trials.run import with_parameters
 
 from bench.peers.compare import curve, minute_prices
 from bench.peers.data import read
-from bench.peers.ours import Prepared, Seconds, document_of, rows_of, write_result
+from bench.peers.ours import (
+    Prepared,
+    Seconds,
+    beginning,
+    document_of,
+    lockstep_rows,
+    rows_of,
+    write_result,
+)
 from bench.peers.works import CAPITAL, WINDOWS, WORKS
 
-CHECKED_EVERY = 26
+CHECKED_EVERY = 52
 """Of the pairs, those that the lockstep path makes as well."""
 
 
@@ -45,9 +52,7 @@ def main(
         found: dict[str, list[str]] = {}
         for at, changed in pairs_of(document):
             if at % CHECKED_EVERY == 0:
-                made = run_chained(changed, runs=False).outputs
-                outputs = [each for stage in ("strategy", "risk", "execution") for each in made[stage]]
-                found |= {f"{kind} of pair {at}": row for kind, row in rows_of(outputs).items()}
+                found |= {f"{kind} of pair {at}": row for kind, row in lockstep_rows(changed).items()}
         write_result(folder / f"{name}.lockstep.json", {"rows": found})
         return
     prepared = Prepared(document)
@@ -70,10 +75,15 @@ def main(
             finals.append(float(curve(bare, ts[-1:], prices[-1:], CAPITAL)[0]))
             if at % CHECKED_EVERY == 0:
                 outputs = [each for kept in by_stage.values() for each in kept]
-                rows |= {f"{kind} of pair {at}": row for kind, row in rows_of(outputs).items()}
+                until = beginning(changed)[1]
+                rows |= {f"{kind} of pair {at}": row for kind, row in rows_of(outputs, until).items()}
         result["runs_s"].append(sum(each.wall for each in taken))
         result["cpu_s"].append(sum(each.cpu for each in taken))
-        result |= {"rows": rows, "fills_count": fills, "equity_final": round(sum(finals) / len(finals), 2)}
+        result |= {
+            "beginning": rows,
+            "fills_count": fills,
+            "equity_final": round(sum(finals) / len(finals), 2),
+        }
     result["events"] = prepared.rows * len(finals)
     write_result(folder / f"{name}.ours.json", result)
 

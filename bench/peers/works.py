@@ -7,6 +7,8 @@ CAPITAL = 1_000_000
 QUANTITY = "0.1"
 """Every position, long or short, in units."""
 FEE_TAKER, FEE_MAKER = "0.0005", "0.0002"
+LOCKSTEP_MARKS = 60_000
+"""The lockstep path runs over so many intervals from the start: all of them would take minutes a row."""
 WINDOWS = tuple(range(10, 160, 10))
 """Of the moving averages of the sweep: 105 pairs."""
 

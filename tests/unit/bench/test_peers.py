@@ -1,6 +1,7 @@
 """The comparison with other engines: equity from fills, what agrees, and the tables."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.peers import data
+from bench.peers import data, ours
 from bench.peers.compare import compare, curve, fills_agree, minute_prices
 from bench.peers.growth import exponent
 from bench.peers.measure import DEFINITIONS, _row
@@ -141,3 +142,19 @@ def test_memory_is_told_beside_its_base() -> None:
     told = markdown({}, {"memory": {"runs": [run], "measured": 1.8, "must": 2.0}})
     assert "| memory | 1.80 x the columns | 2 | yes |" in told
     assert "90.0 MB more than the base of 200 MB" in told
+
+
+def test_the_beginning_is_compared_with_a_lockstep_path_that_ends_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, "LOCKSTEP_MARKS", 12_000)
+    file = data.write(tmp_path / "btc-usdt.parquet", data.trades(20_000))
+    work = replace(WORKS["trades"], parameters={"fast": 2, "slow": 5, "kind": "ema"})
+    document = document_of(work, file)
+    made: list[Any] = []
+    Prepared(document).run(lambda producer, each: made.extend(each if producer != "features" else ()))
+    until = ours.beginning(document)[1]
+    found = rows_of(made, until)
+    assert found == ours.lockstep_rows(document)
+    assert int(found["signals"][0]) > 0
+    assert found != rows_of(made)
