@@ -30,8 +30,6 @@ _log = structlog.get_logger(__name__)
 _BURST = 512
 """Messages fed between two looks at the other readers."""
 _TICK_S = 0.1
-_READ_BACK_S = 0.05
-"""After so long what the log holds is looked at first: a writer must not go back for nothing."""
 _STILL_S = 3.0
 """After so long without confirmation the server is asked why."""
 _DRAIN_S = 8.0
@@ -71,7 +69,6 @@ class StageService:
         self._expects_end = False
         """The end of an interval is on its way on the connection that rests."""
         self._running = False
-        self._read_back_at = 0.0
         self._stopping = False
         self._pending: Snapshot | None = None
         self._snapshot_at = time.monotonic()
@@ -182,9 +179,8 @@ class StageService:
     def _turn(self) -> bool:
         """Read, feed, publish what is there. Returns whether there may be more."""
         core = self._core
+        busy = core.read_back()
         began = time.perf_counter()
-        # What others wait for goes first, unless it is long ago that the writers learned what the log holds.
-        busy = core.read_back() if began - self._read_back_at > _READ_BACK_S or not core.live else False
         fed = core.feed(_BURST)
         core.pump()
         self._log.flush()
@@ -192,9 +188,6 @@ class StageService:
             self.health.turns.add((time.perf_counter() - began) * 1e6)
             self._order_log.write()
             busy = True
-        if core.live:
-            busy = core.read_back() or busy
-        self._read_back_at = began
         if self._driver.wants != self._driver.families[-1]:
             self._log.hurry()
         return busy
