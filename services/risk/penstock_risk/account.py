@@ -136,6 +136,37 @@ class Account:
             self._revalue(holding, self.state.marks[instrument])
         self.set_floor()
 
+    def booked(self, book: Book) -> tuple[Decimal, Decimal] | None:
+        """What a book has earned and paid; None where any of it is in another currency than the account's."""
+        position, own = book.position, self._currency
+        if position.contract.currency != own or any(currency != own for currency in position.fees):
+            return None
+        return position.pnl_realized, position.fees.get(own, ZERO)
+
+    def rebook(self, book: Book, before: tuple[Decimal, Decimal] | None) -> None:
+        """As `rebuild` after a fill in this book, which had earned and paid `before`.
+
+        Sums of linear contracts in one currency are exact, so only what has changed is counted again.
+        """
+        now = self.booked(book)
+        exact = not book.position.contract.inverse and all(each.affine for each in self.holdings.values())
+        if before is None or now is None or self.foreign or not exact:
+            self.rebuild()
+            return
+        self.calm = None
+        self.pnl_realized += now[0] - before[0]
+        self.fees += now[1] - before[1]
+        self.base = self.capital + self.pnl_realized - self.fees
+        held = self.holdings.pop(book.instrument, None)
+        if held is not None:
+            self.unrealized -= held.value
+        for each in self.state.books:
+            if each.instrument == book.instrument and each.position.quantity:
+                self._hold(each)
+        if book.instrument in self.holdings:
+            self._revalue(self.holdings[book.instrument], self.state.marks[book.instrument])
+        self.set_floor()
+
     def _hold(self, book: Book) -> None:
         position = book.position
         holding = self.holdings.get(book.instrument)

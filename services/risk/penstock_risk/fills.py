@@ -25,9 +25,10 @@ def take_fill(desk: Desk, fill: Fill) -> tuple[Book, PositionChanged]:
     order.quantity_left -= fill.quantity
     if not order.quantity_left:
         (book.working if fill.order_id in book.working else book.lost).pop(fill.order_id)
-    effect = book.position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
     account = desk.account
-    account.rebuild()
+    before = account.booked(book)
+    effect = book.position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
+    account.rebook(book, before)
     _count_trade(account, book, effect)
     return book, _position_changed(account, book, fill)
 
