@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from penstock_contracts.features import Prices
 from penstock_contracts.market import Rate
 from penstock_kernel.grid import NS_PER_DAY
+from penstock_risk import reach
 from penstock_risk.stage import RiskStage
 from support.risk import BTC, ETH, INVERSE, MINUTE, START, Table, price_rows, session, settings
 
@@ -121,6 +122,29 @@ def test_quiet_rows_bring_nothing_and_the_next_one_does(
         mark = prices.ts == prices.ts[quiet]
         last = int(np.flatnonzero(mark)[-1]) + 1
         assert [*stage.process(cut(prices, quiet, last)), *stage._settle()] != []
+
+
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(CONFIGS, BOOKS, batches(), st.data())
+def test_ranges_of_a_batch_are_like_parts_of_it_and_quiet_where_that_is_said(
+    config: Any, books: list[Any], prices: Prices, data: st.DataObject
+) -> None:
+    rows = len(prices.ts)
+    at = sorted({0, rows, *data.draw(st.lists(st.integers(0, rows), max_size=4))})
+    state = holding(config, books)
+    stage = RiskStage(config, session())
+    stage.restore(state)
+    outputs: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:  # so that extremes of blocks are asked for in small batches
+        patch.setattr(reach, "_SMALL_ROWS", 0)
+        patch.setattr(reach, "_BLOCK_ROWS", 4)
+        for begin, end in pairwise(at):
+            quiet = begin + stage.quiet_rows(prices, begin, end)
+            assert list(stage.process_rows(prices, begin, quiet)) == []
+            outputs += stage.process_rows(prices, quiet, end)
+    stage._settle()
+    parts = fed(state, config, [cut(prices, begin, end) for begin, end in pairwise(at)])
+    assert (outputs, stage.describe(), stage.snapshot()) == parts
 
 
 def walk(rows: int, seed: int) -> Prices:
