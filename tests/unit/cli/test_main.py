@@ -10,7 +10,7 @@ from penstock.main import app, run, with_resume_value
 
 COMMANDS = [
     "paper", "up", "down", "status", "logs", "restart", "halt", "resume", "flatten", "doctor", "validate",
-    "reduce", "close", "cancel", "explain", "archive", "restore", "trace", "verify", "sql",
+    "reduce", "close", "cancel", "limits", "explain", "archive", "restore", "trace", "verify", "sql",
     "check-strategy", "backtest", "check-lookahead", "gate", "sweep", "walk-forward",
 ]  # fmt: skip
 

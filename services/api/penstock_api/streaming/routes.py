@@ -31,14 +31,33 @@ _KEY: TypeAdapter[str] = TypeAdapter(InstrumentKey)
 Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
+def _list_of(pattern: str) -> str:
+    """What a comma-separated list looks like, as the description says it."""
+    return f"^({pattern})(,({pattern}))*$"
+
+
+Instruments = Annotated[
+    str,
+    Field(
+        max_length=4_000,
+        json_schema_extra={"pattern": _list_of(r"[a-z0-9_-]{1,64}\.[a-z0-9_-]{1,32}")},
+    ),
+]
+
+
 class SnapshotRequest(BaseModel):
     """What to show."""
 
     model_config = ConfigDict(extra="forbid")
 
-    channels: str = Field(default=",".join(CHANNELS), max_length=200, examples=["orders,fills"])
+    channels: str = Field(
+        default=",".join(CHANNELS),
+        max_length=200,
+        examples=["orders,fills"],
+        json_schema_extra={"pattern": _list_of("|".join(CHANNELS))},
+    )
     """Comma-separated."""
-    instruments: str | None = Field(default=None, max_length=4_000)
+    instruments: Instruments | None = None
     """Of channel market only these, comma-separated; all by default."""
 
     @field_validator("channels")
