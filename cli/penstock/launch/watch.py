@@ -57,7 +57,7 @@ async def until_service_ends(supervisor: Supervisor, folder: SessionFolder, note
             notes.begin(
                 ended.service,
                 f"{ended.service} is gone (exit code {ended.code}) and trading goes on without it: "
-                f"{last_words(folder, ended.service)}; `penstock down` and `up` start it again",
+                f"{last_words(folder, ended)}; `penstock down` and `up` start it again",
             )
         elif ended.service:
             return ended
@@ -108,7 +108,7 @@ def _has_copy(supervisor: Supervisor, service: str) -> bool:
 
 async def died(log: Log, plan: Plan, ended: Ended, open_now: str) -> None:
     """A trading service ended for good: say why and what is left open. Always raises."""
-    why = last_words(plan.folder, ended.service)
+    why = last_words(plan.folder, ended)
     file = plan.folder.logs / f"{ended.service}.jsonl"
     hint = f"left open: {open_now}; {advice(file, ended.code)}; its log is {file}"
     if plan.session.realtime and ended.service.removesuffix(STANDBY) in HALTING:
@@ -129,13 +129,25 @@ async def _leave_halted(log: Log, plan: Plan, service: str) -> str:
     return "it goes on halted, until `penstock resume --reason …`"
 
 
-def last_words(folder: SessionFolder, service: str) -> str:
-    """The last thing that a service said: what it complained of, or the last line of its log."""
-    for suffix in (".out", ".jsonl"):
-        lines = _lines(folder.logs / f"{service}{suffix}")
-        if lines:
-            return _said(lines[-1].strip())[:500]
+def last_words(folder: SessionFolder, ended: Ended) -> str:
+    """The last thing that a service complained of. One that was killed from outside had no time to."""
+    if ended.code in (-signal.SIGKILL, -signal.SIGTERM):
+        return f"ended by {signal.Signals(-ended.code).name}, without a word"
+    if outcry := _lines(folder.logs / f"{ended.service}.out"):
+        return _said(outcry[-1].strip())[:500]
+    for line in reversed(_lines(folder.logs / f"{ended.service}.jsonl")):
+        if said := _complaint(line):
+            return said[:500]
     return "it said nothing"
+
+
+def _complaint(line: str) -> str:
+    """What a line of a structured log complains of; empty for one that only reports."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    return "" if entry.get("level") in ("debug", "info") else _said(line)
 
 
 def _said(line: str) -> str:
@@ -145,7 +157,7 @@ def _said(line: str) -> str:
     except ValueError:
         return line
     exception = str(entry.get("exception", "")).strip().splitlines()
-    return str(entry.get("error") or (exception[-1] if exception else line))
+    return str(entry.get("error") or (exception[-1] if exception else entry.get("event", line)))
 
 
 def left_open(figures: Figures) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from penstock.launch import supervisor
 from penstock.launch.advice import advice
+from penstock.launch.paths import SessionFolder
 from penstock.launch.supervisor import Ended, Service, ServiceSpec, Supervisor
-from penstock.launch.watch import restart_text
+from penstock.launch.watch import last_words, restart_text
 
 
 def spec(tmp_path: Path, code: str) -> ServiceSpec:
@@ -165,3 +166,33 @@ def test_a_restart_says_how_the_service_ended() -> None:
     assert restart_text("risk", -9) == "risk ended by SIGKILL and is started again"
     assert restart_text("risk", 0) == "risk was asked to end, drained, and is started again"
     assert restart_text("risk", 75) == "risk ended with exit code 75 and is started again"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcry", "said"),
+    [
+        (-9, "", "ended by SIGKILL, without a word"),
+        (-9, "Traceback\nValueError: of an earlier death\n", "ended by SIGKILL, without a word"),
+        (1, "Traceback\nValueError: 17\n", "ValueError: 17"),
+        (70, "", "a hole in ven"),
+    ],
+)
+def test_last_words_are_a_complaint_and_never_what_was_only_reported(
+    tmp_path: Path, code: int, outcry: str, said: str
+) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.logs.mkdir()
+    (folder.logs / "risk.jsonl").write_text(
+        '{"event": "halted", "error": "a hole in ven", "level": "error"}\n'
+        '{"event": "order_approved", "level": "info"}\n'
+    )
+    if outcry:
+        (folder.logs / "risk.out").write_text(outcry)
+    assert last_words(folder, Ended("risk", code, gave_up=True)) == said
+
+
+def test_a_service_that_only_reported_said_nothing(tmp_path: Path) -> None:
+    folder = SessionFolder(tmp_path)
+    folder.logs.mkdir()
+    (folder.logs / "risk.jsonl").write_text('{"event": "order_approved", "level": "info"}\n')
+    assert last_words(folder, Ended("risk", 1, gave_up=True)) == "it said nothing"
