@@ -5,6 +5,7 @@ marked at bid and shorts at ask where there are quotes, else both at last. All s
 rate other than 1 makes of an amount is rounded to the ledger's decimals first.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from penstock_kernel.session import SessionConfig
 
 from penstock_risk.config import RiskConfig
 from penstock_risk.days import NO_BOUNDARY, Days
-from penstock_risk.exposure import measure
+from penstock_risk.exposure import Sums, measure
 from penstock_risk.state import Book, MarkPrice, RiskState
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Account:
         "day_length",
         "days",
         "duration_ns_max",
+        "exact",
         "fees",
         "floor",
         "foreign",
@@ -82,6 +84,7 @@ class Account:
         "pnl_realized",
         "reach",
         "state",
+        "sums",
         "unrealized",
     )
 
@@ -113,6 +116,7 @@ class Account:
     def rebuild(self) -> None:
         """Derive everything from the books, marks and rates: after a fill, a rate or a restore."""
         self.calm = None
+        self.sums = Sums(self.state.books)
         self.holdings: dict[str, Holding] = {}
         realized = fees = ZERO
         foreign: dict[str, Decimal] = {}
@@ -120,7 +124,7 @@ class Account:
             position = book.position
             if position.contract.currency != self._currency and (position.quantity or position.pnl_realized):
                 foreign[position.contract.currency] = self.need_rate(position.contract.currency)
-            if position.pnl_realized:
+            if position.pnl_realized or position.contract.currency == self._currency:
                 realized += self.convert(position.pnl_realized, position.contract.currency)
             for currency, amount in position.fees.items():
                 fees += self.convert(amount, currency)
@@ -130,6 +134,7 @@ class Account:
                 self._hold(book)
         self.pnl_realized, self.fees = realized, fees
         self.foreign = foreign
+        self.exact = not foreign and all(each.affine for each in self.holdings.values())
         self.base = self.capital + realized - fees
         self.unrealized = ZERO
         for instrument, holding in self.holdings.items():
@@ -143,25 +148,26 @@ class Account:
             return None
         return position.pnl_realized, position.fees.get(own, ZERO)
 
-    def rebook(self, book: Book, before: tuple[Decimal, Decimal] | None) -> None:
+    def rebook(self, book: Book, before: tuple[Decimal, Decimal] | None, beside: Iterable[Book]) -> None:
         """As `rebuild` after a fill in this book, which had earned and paid `before`.
 
-        Sums of linear contracts in one currency are exact, so only what has changed is counted again.
+        `beside`: all books of its instrument. Sums of linear contracts in one currency are exact, so only
+        what has changed is counted again.
         """
         now = self.booked(book)
-        exact = not book.position.contract.inverse and all(each.affine for each in self.holdings.values())
-        if before is None or now is None or self.foreign or not exact:
+        if before is None or now is None or not self.exact or book.position.contract.inverse:
             self.rebuild()
             return
         self.calm = None
+        self.sums.changed(book)
         self.pnl_realized += now[0] - before[0]
         self.fees += now[1] - before[1]
         self.base = self.capital + self.pnl_realized - self.fees
         held = self.holdings.pop(book.instrument, None)
         if held is not None:
             self.unrealized -= held.value
-        for each in self.state.books:
-            if each.instrument == book.instrument and each.position.quantity:
+        for each in beside:
+            if each.position.quantity:
                 self._hold(each)
         if book.instrument in self.holdings:
             self._revalue(self.holdings[book.instrument], self.state.marks[book.instrument])
@@ -220,6 +226,7 @@ class Account:
         holding = self.holdings.get(instrument)
         if holding is not None:
             self._revalue(holding, mark)
+            self.sums.repriced(instrument)
 
     def _revalue(self, holding: Holding, mark: MarkPrice) -> None:
         bid = from_scaled(mark.bid or mark.last, mark.scale)

@@ -59,7 +59,7 @@ def begin(desk: Desk, ts: int, reason: str, within: Callable[[Book], bool] = lam
     for book in desk.state.books:
         if not within(book) or no_position(book) or holds.halted(desk, book):
             continue
-        book.closing = reason
+        desk.close(book, reason)
         outputs += refuse_waiting(
             desk, book, ts, Refusal("closing", text=f"the position is being closed: {reason}")
         )
@@ -73,7 +73,7 @@ def halt(desk: Desk, ts: int, within: Callable[[Book], bool] = lambda _: True) -
     for book in desk.state.books:
         if not within(book):
             continue
-        book.closing = ""
+        desk.close(book, "")
         outputs += refuse_waiting(desk, book, ts, Refusal("trading_state", text="halted"))
         for order in book.working.values():
             outputs += desk.cancel(book, order, ts, "halt")
@@ -94,7 +94,7 @@ def advance(desk: Desk, ts: int) -> list[Message]:
         if not book.closing or book.working:
             continue
         if not book.position.quantity:
-            book.closing = ""
+            desk.close(book, "")
             continue
         if closing_waits(desk.state, _definition(desk, book), ts):
             continue

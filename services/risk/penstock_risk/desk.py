@@ -59,10 +59,12 @@ class Desk:
         "_of_key",
         "account",
         "base_config",
+        "closing",
         "config",
         "session",
         "state",
         "strategies",
+        "working",
     )
 
     def __init__(
@@ -75,8 +77,14 @@ class Desk:
         self.strategies = {each.name: each for each in (session.manual, *session.strategies)}
         self._of_key: dict[tuple[str, str], Book] = {}
         self._of_instrument: dict[str, list[Book]] = {}
+        self.working = 0
+        """Orders that are not over yet."""
+        self.closing: dict[int, Book] = {}
+        """Books whose position is being closed."""
         for book in self.state.books:
             self._index(book)
+            self.working += len(book.working)
+            self.close(book, book.closing)
         self.configure(config)
 
     def configure(self, config: RiskConfig) -> None:
@@ -149,6 +157,14 @@ class Desk:
     def _index(self, book: Book) -> None:
         self._of_key[book.strategy, book.instrument] = book
         self._of_instrument.setdefault(book.instrument, []).append(book)
+
+    def close(self, book: Book, reason: str) -> None:
+        """From now on the position is being closed for this reason; no more where it is empty."""
+        book.closing = reason
+        if reason:
+            self.closing[id(book)] = book
+        else:
+            self.closing.pop(id(book), None)
 
     def capital_of(self, strategy: str) -> Decimal:
         """A strategy's capital, in account currency."""
@@ -227,6 +243,8 @@ class Desk:
         parts = (self.session.session_id, book.strategy, book.instrument, ts, state.orders)
         order_id = make_id("o", *parts)
         book.working[order_id] = _working(order_id, signed, form, unit_notional, closing=signal is None)
+        self.working += 1
+        self.account.sums.changed(book)
         self._count(ts)
         return OrderApproved(
             order_id=order_id,
@@ -257,6 +275,12 @@ class Desk:
             replaces=form.replaces.order_id if form.replaces is not None else None,
             replaces_left=form.replaces.quantity_left if form.replaces is not None else None,
         )
+
+    def take_off(self, book: Book, order_id: str) -> WorkingOrder:
+        """The order is over; returns it."""
+        self.working -= 1
+        self.account.sums.changed(book)
+        return book.working.pop(order_id)
 
     def _count(self, ts: int) -> None:
         times = self.state.order_times

@@ -1,9 +1,11 @@
 """Exposure now and at worst: positions plus all working orders that could still add to them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from penstock_kernel.ledger import plain
 from penstock_kernel.money import ZERO
 
 from penstock_risk.state import Book, RiskState
@@ -14,6 +16,9 @@ class Valuation(Protocol):
 
     @property
     def state(self) -> RiskState: ...
+
+    @property
+    def sums(self) -> "Sums": ...
 
     def exposure(self, book: Book) -> Decimal:
         """Signed notional of a book's position, in account currency."""
@@ -52,44 +57,16 @@ def measure(
     notional: Decimal = ZERO,
 ) -> Exposures:
     """The account's exposure as if an order of this sign, quantity and notional worked in `book`."""
-    books = [each for each in account.state.books if each.working or each.position.quantity or each is book]
+    books = account.state.books
     if len(books) == 1:
         return _measure_one(account, books[0], book, sign, quantity, notional)
-    found = Exposures()
-    buys_all = sells_all = ZERO
-    net_here = buys_here = sells_here = ZERO
-    for each in books:
-        asked = each is book
-        held = account.exposure(each)
-        buys, sells = working_notional(each)
-        if asked:
-            if sign > 0:
-                buys += notional
-            elif sign < 0:
-                sells += notional
-            found.position_quantity_worst = _worst_quantity(each, sign, quantity)
-            found.position_worst = max(abs(held + buys), abs(held - sells))
-        worst = max(abs(held + buys), abs(held - sells))
-        found.gross += abs(held)
-        found.gross_worst += worst
-        if book is not None and each.strategy == book.strategy:
-            found.strategy_worst += worst
-        found.net += held
-        buys_all += buys
-        sells_all += sells
-        if book is not None and each.instrument == book.instrument:
-            net_here += held
-            buys_here += buys
-            sells_here += sells
-    found.instrument_worst = max(abs(net_here + buys_here), abs(net_here - sells_here))
-    found.net_worst = max(abs(found.net + buys_all), abs(found.net - sells_all))
-    return found
+    return account.sums.measure(account, book, sign, quantity, notional)
 
 
 def _measure_one(
     account: Valuation, only: Book, book: Book | None, sign: int, quantity: Decimal, notional: Decimal
 ) -> Exposures:
-    """The same where nothing else is held and nothing else works: all measures are that of the one book."""
+    """The same where there is no other book: all measures are those of this one."""
     held = ZERO + account.exposure(only)
     buys, sells = working_notional(only)
     if sign > 0:
@@ -102,6 +79,117 @@ def _measure_one(
         return Exposures(gross=gross, gross_worst=worst, net=held, net_worst=worst)
     quantity_worst = _worst_quantity(only, sign, quantity)
     return Exposures(quantity_worst, worst, worst, worst, gross, worst, held, worst)
+
+
+class _Part:
+    """What a book counts for in the sums."""
+
+    __slots__ = ("book", "buys", "held", "sells", "worst")
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.held = self.buys = self.sells = self.worst = ZERO
+
+
+class _Instrument:
+    """The sums of one instrument, over all strategies."""
+
+    __slots__ = ("buys", "net", "parts", "sells")
+
+    def __init__(self) -> None:
+        self.net = self.buys = self.sells = ZERO
+        self.parts: dict[int, _Part] = {}
+
+
+class Sums:
+    """What all books count for together, kept up to date: an order costs no pass over all of them.
+
+    Derived from the books and marks. Notionals are exact, so what is added and taken away again leaves
+    nothing behind; what is told is `plain`, so that not even trailing zeros tell how a sum came about.
+    """
+
+    __slots__ = (
+        "_buys", "_changed", "_gross", "_gross_worst", "_net", "_of_instrument", "_of_strategy", "_repriced",
+        "_sells",
+    )  # fmt: skip
+
+    def __init__(self, books: Iterable[Book]) -> None:
+        self._changed = {id(book): book for book in books}
+        self._repriced: dict[str, None] = {}
+        self._of_instrument: dict[str, _Instrument] = {}
+        self._of_strategy: dict[str, Decimal] = {}
+        self._gross = self._gross_worst = self._net = self._buys = self._sells = ZERO
+
+    def changed(self, book: Book) -> None:
+        """The book's position or working orders are others now."""
+        self._changed[id(book)] = book
+
+    def repriced(self, instrument: str) -> None:
+        """The price of an instrument in which something is held is another now."""
+        self._repriced[instrument] = None
+
+    def measure(
+        self, account: Valuation, book: Book | None, sign: int, quantity: Decimal, notional: Decimal
+    ) -> Exposures:
+        """See `measure`."""
+        self._count_changes(account)
+        if book is None:
+            net_worst = max(abs(self._net + self._buys), abs(self._net - self._sells))
+            return Exposures(
+                gross=plain(self._gross),
+                gross_worst=plain(self._gross_worst),
+                net=plain(self._net),
+                net_worst=plain(net_worst),
+            )
+        here = self._of_instrument.get(book.instrument) or _Instrument()
+        part = here.parts.get(id(book)) or _Part(book)
+        bought, sold = (notional, ZERO) if sign > 0 else (ZERO, notional if sign else ZERO)
+        worst = max(abs(part.held + part.buys + bought), abs(part.held - part.sells - sold))
+        added = worst - part.worst
+        return Exposures(
+            position_quantity_worst=_worst_quantity(book, sign, quantity),
+            position_worst=worst,
+            instrument_worst=plain(
+                max(abs(here.net + here.buys + bought), abs(here.net - here.sells - sold))
+            ),
+            strategy_worst=plain(self._of_strategy.get(book.strategy, ZERO) + added),
+            gross=plain(self._gross),
+            gross_worst=plain(self._gross_worst + added),
+            net=plain(self._net),
+            net_worst=plain(max(abs(self._net + self._buys + bought), abs(self._net - self._sells - sold))),
+        )
+
+    def _count_changes(self, account: Valuation) -> None:
+        for instrument in self._repriced:
+            if instrument in self._of_instrument:
+                for part in self._of_instrument[instrument].parts.values():
+                    if part.held:
+                        self._changed[id(part.book)] = part.book
+        self._repriced.clear()
+        for book in self._changed.values():
+            self._count(account, book)
+        self._changed.clear()
+
+    def _count(self, account: Valuation, book: Book) -> None:
+        held = account.exposure(book)
+        buys, sells = working_notional(book)
+        worst = max(abs(held + buys), abs(held - sells))
+        here = self._of_instrument.setdefault(book.instrument, _Instrument())
+        part = here.parts.setdefault(id(book), _Part(book))
+        self._gross += abs(held) - abs(part.held)
+        self._gross_worst += worst - part.worst
+        of_strategy = self._of_strategy.get(book.strategy, ZERO)
+        self._of_strategy[book.strategy] = of_strategy + worst - part.worst
+        if held != part.held:
+            self._net += held - part.held
+            here.net += held - part.held
+        if buys != part.buys:
+            self._buys += buys - part.buys
+            here.buys += buys - part.buys
+        if sells != part.sells:
+            self._sells += sells - part.sells
+            here.sells += sells - part.sells
+        part.held, part.buys, part.sells, part.worst = held, buys, sells, worst
 
 
 def working_notional(book: Book) -> tuple[Decimal, Decimal]:

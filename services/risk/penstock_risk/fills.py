@@ -24,11 +24,14 @@ def take_fill(desk: Desk, fill: Fill) -> tuple[Book, PositionChanged]:
     _must_fit(order, fill)
     order.quantity_left -= fill.quantity
     if not order.quantity_left:
-        (book.working if fill.order_id in book.working else book.lost).pop(fill.order_id)
+        if fill.order_id in book.working:
+            desk.take_off(book, fill.order_id)
+        else:
+            del book.lost[fill.order_id]
     account = desk.account
     before = account.booked(book)
     effect = book.position.apply_fill(fill.side, fill.quantity, fill.price, fill.fee, fill.fee_currency)
-    account.rebook(book, before)
+    account.rebook(book, before, desk.books_of(book.instrument))
     _count_trade(account, book, effect)
     return book, _position_changed(account, book, fill)
 

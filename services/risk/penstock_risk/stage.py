@@ -149,7 +149,7 @@ class RiskStage:
         book = self._desk.find(changed.strategy, changed.instrument)
         if book is None or changed.order_id not in book.working or not changed.to_state.terminal:
             return NOTHING
-        order = book.working.pop(changed.order_id)
+        order = self._desk.take_off(book, changed.order_id)
         if changed.to_state is OrderState.LOST:
             book.lost[changed.order_id] = order
         if changed.to_state is OrderState.REJECTED and book.closing == "expiry" and order.closing:
@@ -218,10 +218,7 @@ class RiskStage:
             return False
         if state.waiting_day or end.ts - state.started >= self._account.duration_ns_max:
             return False
-        for book in state.books:  # noqa: SIM110  (asked at every mark: a generator costs as much again)
-            if book.closing:
-                return False
-        return True
+        return not self._desk.closing
 
     def _time(self, end: IntervalEnd) -> list[Message]:
         state = self._state
@@ -263,20 +260,18 @@ class RiskStage:
             due = min(due, self._deadline())
         if state.waiting_day:
             due = min(due, state.waiting_until)
-        leaves_positions = state.trading is TradingState.HALTED
-        flat = True
-        for book in state.books:
-            if book.working or (
-                book.position.quantity and not leaves_positions and not holds.halted(self._desk, book)
-            ):
-                flat = False
-                break
+        # An account that is HALTED leaves its positions.
+        flat = not self._desk.working if state.trading is TradingState.HALTED else self._flat()
         return StageStatus(next_due=min(NEVER, due), flat=flat, stop=state.stop)
 
     def _flat(self) -> bool:
-        return all(
-            no_position(book) or (not book.working and holds.halted(self._desk, book))
-            for book in self._state.books
+        """Whether nothing works, and nothing is held but where an operator halted a part."""
+        if self._desk.working:
+            return False
+        if not self._account.holdings:
+            return True
+        return bool(self._state.holds) and all(
+            no_position(book) or holds.halted(self._desk, book) for book in self._state.books
         )
 
     def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
@@ -297,12 +292,7 @@ class RiskStage:
     def next_due_apart(self) -> int:
         """When it is due apart from the samples that `pass_run` takes on its way, ns."""
         state = self._state
-        if (
-            self._expiring
-            or state.waiting_day
-            or state.started < 0
-            or any(each.closing for each in state.books)
-        ):
+        if self._expiring or state.waiting_day or state.started < 0 or self._desk.closing:
             return self.status().next_due
         return self._deadline() if armed(state) else NEVER
 
