@@ -108,7 +108,7 @@ def _timed(
     document: dict[str, Any], instrument: Instrument, batches: Sequence[Message]
 ) -> tuple[float, int, int]:
     """Seconds, fills, and intervals or runs of intervals presented."""
-    stages = Stages.of(document)
+    stages = Stages.of(document, commands=False)
     start = stages.session.start
     fills = 0
 

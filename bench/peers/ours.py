@@ -104,7 +104,7 @@ class Prepared:
 
     def run(self, sink: Sink, *, stepwise: bool = False, document: dict[str, Any] | None = None) -> Seconds:
         """One run with new stages, under another document of the same data where one is given."""
-        stages = Stages.of(document or self.document)
+        stages = Stages.of(document or self.document, commands=False)
         run = stages.history(sink)
         feeds = [BatchFeed(instrument, batches) for instrument, batches in self.columns]
         chunks = Chunks(feeds, stages.session.grid, self.start)

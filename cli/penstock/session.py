@@ -262,12 +262,17 @@ class PaperSession:
         *,
         override: bool = False,
         order_id: str | None = None,
+        arguments: Mapping[str, str] | None = None,
     ) -> TradingStateChanged:
         """Write a command to the log; returns its answer. CommandError when it is refused or unanswered.
 
         It acts at the next mark: a session that is `stepped` steps by one.
         """
-        order = replace(command(verb, reason, by="python", override=override, part=part), order_id=order_id)
+        order = replace(
+            command(verb, reason, by="python", override=override, part=part),
+            order_id=order_id,
+            arguments=dict(arguments or {}),
+        )
         after = [self._step_command(1)] if self._stepped else []  # a command acts at a mark
         answer = self._loop.run(ask(self._alive, order, ANSWER_TIMEOUT_S, *after))
         if answer is None:

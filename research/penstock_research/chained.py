@@ -62,15 +62,18 @@ class Stages:
     """Whether a feature compares two instruments: then none may run ahead of another."""
 
     @staticmethod
-    def of(document: dict[str, Any]) -> "Stages":
-        """Stages for a resolved document. ValidationError for one that is not."""
+    def of(document: dict[str, Any], *, commands: bool = True) -> "Stages":
+        """Stages for a resolved document. ValidationError for one that is not.
+
+        Without `commands` no operator's will come that switches a strategy's mode.
+        """
         session = SessionConfig.model_validate(document["session"])
         features = _section(document, "features", FeaturesConfig)
         return Stages(
             session,
             FeaturesStage(features, session),
             StrategyStage(_section(document, "strategy", StrategyConfig), session),
-            risk_stage(_section(document, "risk", RiskConfig), session),
+            risk_stage(_section(document, "risk", RiskConfig), session, commands=commands),
             ExecutionStage(_section(document, "execution", ExecutionConfig), session),
             any(spec.other is not None for bar in features.bars for spec in bar.features),
         )
@@ -103,7 +106,7 @@ def run_chained(document: dict[str, Any], *, runs: bool = True, keep_features: b
     Without, every interval is presented as the services see it, by a driver of its own: the outputs are
     the same.
     """
-    stages = Stages.of(document)
+    stages = Stages.of(document, commands=False)
     config = _section(document, "ingest", IngestConfig)
     schedule = build_schedule(config, stages.session)
     result = ChainedRun()

@@ -139,7 +139,7 @@ def _run(document: Mapping[str, Any], feeds: Sequence[BatchFeed]) -> _Outcome:
             elif type(message) is Note and message.level == "error":
                 outcome.decisions.append((message.ts, message.strategy, "", "error", message.text))
 
-    stages = Stages.of(dict(document))
+    stages = Stages.of(dict(document), commands=False)
     start, grid = stages.session.start, stages.session.grid
     last = max((ts for feed in feeds if (ts := feed.last_time()) is not None), default=start)
     hours = hours_feeds((feed.instrument for feed in feeds), start, last)

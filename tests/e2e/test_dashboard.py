@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -353,6 +354,23 @@ def test_virtual_fills_and_ledgers_are_shown_and_named_as_such(dashboard: Dashbo
         table.locator("tbody tr", has_text="mean_reversion").first.wait_for()
         assert seen.findings() == []
         assert seen.complaints == []
+
+
+def test_a_shadow_is_let_trade_by_a_button_and_the_refusal_says_why(
+    dashboard: Dashboard, chrome: Browser
+) -> None:
+    with visit(chrome, dashboard.url) as seen:
+        seen.go("strategies")
+        seen.page.get_by_role("button", name="Put momentum into the shadow").wait_for()
+        seen.page.get_by_role("button", name="Let mean_reversion trade").click()
+        seen.page.get_by_label("Reason").fill("it did well")
+        assert seen.findings() == []
+        seen.page.get_by_role("button", name="Let it trade", exact=True).click()
+        # It holds something virtually, or it is flat, and then the others have the capital.
+        refused = seen.page.locator("dialog .outcome.bad")
+        refused.wait_for()
+        assert re.search(r"is not flat|of the capital: put another", refused.inner_text())
+        assert all("Failed to load" in each for each in seen.complaints)
 
 
 def test_the_last_position_leads_to_its_story_under_an_address_of_its_own(

@@ -122,3 +122,44 @@ def test_a_session_steps_from_mark_to_mark_as_if_it_had_run_and_nobody_had_been_
     same = resolved(f"replay:{bars}", 'run.strategies=["ma_cross:fast=3,slow=9"]')
     assert report.fills_hash == run_chained(same.document).fills_hash
     assert user.run("verify", "--data-dir", str(user.folder / "data")).returncode == 0
+
+
+def test_a_strategy_goes_into_the_shadow_while_it_runs_and_the_session_replays(user: User) -> None:
+    bars = write_bars(user.folder / "btc-perp-1m.csv", 120)
+    with PaperSession(
+        source=f"replay:{bars}",
+        strategy=["ma_cross:name=one,fast=3,slow=9", "ma_cross:name=two,fast=2,slow=5"],
+        profile="open",
+        stepped=True,
+        fused=True,
+        data_dir=user.folder / "data",
+        out=user.folder / "out",
+    ) as session:
+
+        def switch(mode: str) -> str:
+            return session.command(
+                "strategy_mode", "a test", Part(strategy="one"), arguments={"mode": mode}
+            ).reason
+
+        session.step(40)
+        with pytest.raises(CommandError, match="refused: one is not flat: it holds"):
+            switch("shadow")
+        session.close("to be flat", Part(strategy="one"))
+        for _ in range(8):
+            try:
+                assert switch("shadow") == "mode shadow of one by python: a test"
+                break
+            except CommandError:
+                continue  # its closing order works for an interval or two, or it has decided again
+        launcher = psutil.Process(json.loads((user.folder / "data" / "running.json").read_text())["pid"])
+        (stages,) = [each for each in launcher.children() if "penstock.fused" in each.cmdline()]
+        stages.kill()
+        session.step(30)
+        with pytest.raises(CommandError, match=r"refused: one is not flat: it holds .* virtually"):
+            switch("trade")
+        while session.step(10) is not None:
+            pass
+        report = session.summary()
+    assert [(each.strategy, each.fills > 0) for each in report.shadow] == [("one", True)]
+    verified = user.run("verify", "--data-dir", str(user.folder / "data"))
+    assert verified.returncode == 0, verified.stdout + verified.stderr

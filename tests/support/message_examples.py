@@ -73,7 +73,7 @@ def _control() -> dict[str, Message]:
             unwritten=2,
         ),
         "claim": Claim(producer="ingest", nonce="9f2d4c", succeeds=41),
-        "command": command(instrument=KEY, arguments={"scope": "instrument"}),
+        "command": command(verb="strategy_mode", strategy="ma_cross", arguments={"mode": "shadow"}),
         "config": ConfigChanged(ts=START, path="risk.order_notional_max", value="20000", by="operator"),
         "session": Session(
             phase="genesis",

@@ -205,6 +205,11 @@ def _switch_off(command: Command) -> Call[Done]:
     return calls.switch_off(command.strategy, command.reason, close=close)
 
 
+def _switch_mode(command: Command) -> Call[Done]:
+    assert command.strategy is not None
+    return calls.switch_mode(command.strategy, command.arguments["mode"], command.reason)
+
+
 _CALLS: dict[str, Callable[[Command], Call[Done]]] = {
     "halt": lambda each: calls.halt(each.reason, part=_part(each)),
     "reduce": lambda each: calls.reduce(each.reason, part=_part(each)),
@@ -217,5 +222,6 @@ _CALLS: dict[str, Callable[[Command], Call[Done]]] = {
     "limits": lambda each: calls.change_limits(each.arguments, each.reason),
     "strategy_on": lambda each: calls.switch_on(each.strategy or "", each.reason),
     "strategy_off": _switch_off,
+    "strategy_mode": _switch_mode,
 }
 """What the api is asked for a verb."""

@@ -326,6 +326,12 @@ class AsyncClient:
         """Switch a strategy off; with `close` it is asked to close its positions first."""
         return await self.send(calls.switch_off(name, reason, close=close, key=key))
 
+    async def switch_mode(
+        self, name: str, mode: str, reason: str = "", key: str | None = None
+    ) -> models.Done:
+        """Let a strategy trade (`trade`, takes a risk admin), or keep a virtual ledger only (`shadow`)."""
+        return await self.send(calls.switch_mode(name, mode, reason, key))
+
     async def change_limits(
         self, limits: Mapping[str, str], reason: str = "", key: str | None = None
     ) -> models.Done:

@@ -373,6 +373,11 @@ def switch_off(
     return _give("POST", f"/strategies/{_at(name)}/off", key, reason=reason, close=close)
 
 
+def switch_mode(name: str, mode: str, reason: str = "", key: str | None = None) -> Call[models.Done]:
+    """Let a strategy trade (`trade`, takes a risk admin), or keep a virtual ledger only (`shadow`)."""
+    return _give("POST", f"/strategies/{_at(name)}/mode", key, reason=reason, mode=mode)
+
+
 def change_limits(limits: Mapping[str, str], reason: str = "", key: str | None = None) -> Call[models.Done]:
     """Change risk's settings, all of them or none; takes a risk admin."""
     return _give("PATCH", "/risk/settings", key, reason=reason, limits=dict(limits))

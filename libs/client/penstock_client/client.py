@@ -319,6 +319,10 @@ class Client:
         """Switch a strategy off; with `close` it is asked to close its positions first."""
         return self.send(calls.switch_off(name, reason, close=close, key=key))
 
+    def switch_mode(self, name: str, mode: str, reason: str = "", key: str | None = None) -> models.Done:
+        """Let a strategy trade (`trade`, takes a risk admin), or keep a virtual ledger only (`shadow`)."""
+        return self.send(calls.switch_mode(name, mode, reason, key))
+
     def change_limits(
         self, limits: Mapping[str, str], reason: str = "", key: str | None = None
     ) -> models.Done:

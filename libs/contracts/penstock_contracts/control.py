@@ -19,7 +19,7 @@ from penstock_contracts.types import (
 
 Verb = Literal[
     "halt", "resume", "reduce", "flatten", "stop", "cancel", "close", "strategy_on", "strategy_off", "limits",
-    "place", "modify", "step",
+    "place", "modify", "step", "strategy_mode",
 ]  # fmt: skip
 
 

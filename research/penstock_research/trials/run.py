@@ -99,7 +99,7 @@ def run_window(
     strategy = (
         {**document.get("strategy", {}), "off": names} if window.warm_up else document.get("strategy", {})
     )
-    stages = Stages.of({**document, "session": session, "strategy": strategy})
+    stages = Stages.of({**document, "session": session, "strategy": strategy}, commands=False)
     sample_ns = int(document["risk"]["sample_interval_s"]) * NS_PER_SECOND
     result = Result(stages.session, sample_ns, Market(sample_ns) if charts else None)
     run = stages.history(result.take)

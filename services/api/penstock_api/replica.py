@@ -114,6 +114,8 @@ class Replica:
     """Strategies that are switched off."""
     failed: dict[str, Note] = field(default_factory=dict)
     """Strategies that an error stopped, and the error."""
+    modes: dict[str, str] = field(default_factory=dict)
+    """Of strategies that a command switched."""
     settings: dict[str, str] = field(default_factory=dict)
     """Risk's settings that commands changed."""
     working: dict[str, WorkingOrder] = field(default_factory=dict)
@@ -177,8 +179,11 @@ class Replica:
         if message.command_id is None:
             return
         command = self.commands.get(message.command_id)
-        if command is not None and command.verb == "limits" and message.accepted:
-            self.settings.update(command.arguments)
+        if command is not None and message.accepted:
+            if command.verb == "limits":
+                self.settings.update(command.arguments)
+            elif command.verb == "strategy_mode":
+                self.modes[command.strategy or ""] = command.arguments["mode"]
         self._answered(message.command_id, message)
 
     def _answered(self, command_id: str, answer: Answer) -> None:

@@ -28,8 +28,13 @@ def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
         answer = Answer(False, missing) if missing else handler(desk, command, ts)
     except IllegalTransition as refused:
         answer = Answer(False, str(refused))
+    return told(desk, command, ts, answer)
+
+
+def told(desk: Desk, command: Command, ts: int, answer: Answer) -> list[Message]:
+    """What a command came to, as a message, and what was done."""
     state = desk.state.trading
-    told = answer.changed or TradingStateChanged(
+    said = answer.changed or TradingStateChanged(
         ts=ts,
         state=state,
         previous=state,
@@ -42,7 +47,7 @@ def obey(desk: Desk, command: Command, ts: int) -> list[Message]:
         value=answer.refusal.value if answer.refusal is not None else None,
         order_id=answer.order_id,
     )
-    return [told, *answer.outputs]
+    return [said, *answer.outputs]
 
 
 def in_scope(desk: Desk, command: Command) -> Callable[[Book], bool]:

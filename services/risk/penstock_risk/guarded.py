@@ -1,6 +1,7 @@
 """Risk before whose door stand the modes and guardrails of single strategies.
 
-A session without shadow strategies and guardrails runs `RiskStage` alone; `risk_stage` decides.
+Where nobody can switch a mode, a session without shadow strategies and guardrails runs `RiskStage` alone;
+`risk_stage` decides.
 """
 
 from dataclasses import dataclass, field
@@ -16,11 +17,13 @@ from penstock_kernel.session import SessionConfig, StrategySpec
 from penstock_kernel.stage import NOTHING, IntervalEnd, Outputs, StageStatus
 from pydantic import TypeAdapter, ValidationError
 
-from penstock_risk import shadow
+from penstock_risk import modes, shadow
+from penstock_risk.commands import told
 from penstock_risk.config import RiskConfig
 from penstock_risk.decide import gate
 from penstock_risk.guardrails import Record, refusal_of
 from penstock_risk.limits import Refusal
+from penstock_risk.modes import Mode
 from penstock_risk.shadow import ShadowState
 from penstock_risk.stage import RiskStage
 
@@ -36,44 +39,59 @@ class GuardedState:
     shadow: ShadowState = field(default_factory=ShadowState)
     records: dict[str, Record] = field(default_factory=dict)
     mark: int = 0
+    modes: dict[str, Mode] = field(default_factory=dict)
+    """Of strategies that a command switched."""
 
 
 _STATE = TypeAdapter(GuardedState)
 
 
-def risk_stage(config: RiskConfig, session: SessionConfig) -> "RiskStage | GuardedRisk":
-    """The risk stage of a session, behind a door where its strategies need one."""
-    guarded = any(each.mode == "shadow" or each.guardrails.any for each in session.strategies)
+def risk_stage(
+    config: RiskConfig, session: SessionConfig, *, commands: bool = True
+) -> "RiskStage | GuardedRisk":
+    """The risk stage of a session, behind a door where its strategies need one, or come to by `commands`."""
+    guarded = commands or any(each.mode == "shadow" or each.guardrails.any for each in session.strategies)
     return GuardedRisk(config, session) if guarded else RiskStage(config, session)
 
 
 class GuardedRisk:
     """Shadow strategies are turned aside into a virtual ledger; guardrails refuse; all else is risk's."""
 
+    ignores = RiskStage.ignores
+
     def __init__(self, config: RiskConfig, session: SessionConfig) -> None:
         self.risk = RiskStage(config, session)
         self._specs = {each.name: each for each in session.strategies}
-        self._state = GuardedState()
+        self._railed = {each.name for each in session.strategies if each.guardrails.any}
+        self._adopt(GuardedState())
+
+    def _adopt(self, state: GuardedState) -> None:
+        self._state = state
+        self._apart = self._railed | {
+            name for name, spec in self._specs.items() if modes.mode_of(spec, state.modes) == "shadow"
+        }
+        """Strategies whose signals may not simply pass."""
 
     def process(self, message: Message) -> Outputs:
         """As risk; signals pass the door first, and what becomes of positions is noted."""
         if type(message) is Signal:
             return self._signal(message)
         outputs = self.risk.process(message)
+        if not self._railed:
+            return outputs
         for each in outputs:
-            if type(each) is PositionChanged:
+            if type(each) is PositionChanged and each.strategy in self._railed:
                 desk = self.risk.desk
                 day = desk.day_of(each.strategy, each.ts)
                 self._record(each.strategy).changed(each, day, desk.strategies[each.strategy].guardrails)
         return outputs
 
     def _signal(self, signal: Signal) -> Outputs:
-        spec = self._specs.get(signal.strategy)
-        if spec is None:
+        if signal.strategy not in self._apart:
             return self.risk.process(signal)
+        spec, state = self._specs[signal.strategy], self._state
         outputs = self.risk.settle()
-        if spec.mode == "shadow":
-            state = self._state
+        if modes.mode_of(spec, state.modes) == "shadow":
             virtual = shadow.take_signal(self.risk.desk, state.shadow, state.records, spec, signal)
             return [*outputs, *virtual]
         refusal = self._refusal(spec, signal)
@@ -105,18 +123,43 @@ class GuardedRisk:
         return self._state.records.setdefault(strategy, Record())
 
     def end_interval(self, end: IntervalEnd) -> Outputs:
-        """Book virtual fills, then as risk."""
+        """Book virtual fills, then as risk; modes are switched when everything else has been done."""
+        virtual, outputs = self._virtual(end), self.risk.end_interval(end)
+        if not virtual and not end.commands:
+            return outputs
+        return [*virtual, *outputs, *self._switched(end)]
+
+    def _virtual(self, end: IntervalEnd) -> list[Message]:
         state = self._state
-        virtual = shadow.end_interval(self.risk.desk, state.shadow, state.records, end.ts, ended=end.ended)
         state.mark = end.ts
-        return [*virtual, *self.risk.end_interval(end)]
+        if not state.shadow.books:
+            state.shadow.ended = state.shadow.ended or end.ended
+            return []
+        return shadow.end_interval(self.risk.desk, state.shadow, state.records, end.ts, ended=end.ended)
+
+    def _switched(self, end: IntervalEnd) -> list[Message]:
+        """Act on the commands that switch a mode."""
+        state, desk = self._state, self.risk.desk
+        outputs: list[Message] = []
+        for command in end.commands:
+            if command.verb == modes.VERB:
+                answer = modes.switch(desk, state.shadow, state.modes, command)
+                outputs += told(desk, command, end.ts, answer)
+        if outputs:
+            self._adopt(state)
+        return outputs
 
     def status(self) -> StageStatus:
         """As risk; also due in the interval after a virtual order."""
         status = self.risk.status()
-        if any(book.pending is not None for book in self._state.shadow.books):
+        if self._pending():
             return status._replace(next_due=min(status.next_due, self._state.mark + 1, NEVER))
         return status
+
+    def _pending(self) -> bool:
+        """Whether a virtual order is on its way."""
+        books = self._state.shadow.books
+        return bool(books) and any(book.pending is not None for book in books)
 
     def quiet_rows(self, message: Message, begin: int = 0, end: int | None = None) -> int:
         """As risk: prices bring no virtual fill."""
@@ -128,17 +171,21 @@ class GuardedRisk:
 
     def next_due_apart(self) -> int:
         """As `status`: virtual fills wait for intervals of their own."""
-        return self.status().next_due
+        return self.status().next_due if self._pending() else self.risk.next_due_apart()
 
     def pass_run(self, rows: tuple[Prices, int, int] | None, end: IntervalEnd) -> Outputs:
         """As `process_rows` and `end_interval`."""
+        if not self._pending() and not end.ended and not end.commands:
+            self._state.mark = end.ts
+            return self.risk.pass_run(rows, end)
         outputs = self.risk.process_rows(*rows) if rows is not None else NOTHING
         return [*outputs, *self.end_interval(end)]
 
     def describe(self) -> dict[str, Any]:
-        """As risk, and the virtual ledgers, each position's money in its settlement currency."""
+        """As risk, the modes, and the virtual ledgers, each position's money in its settlement currency."""
         return {
             **self.risk.describe(),
+            "modes": {name: modes.mode_of(spec, self._state.modes) for name, spec in self._specs.items()},
             "shadow": [self._described(book) for book in self._state.shadow.books],
         }
 
@@ -168,4 +215,4 @@ class GuardedRisk:
             first = wrong.errors(include_url=False, include_input=False)[0]
             raise ValueError(f"no snapshot of guarded risk: {first['loc']}: {first['msg']}") from wrong
         self.risk.restore(restored.risk.encode())
-        self._state = restored
+        self._adopt(restored)

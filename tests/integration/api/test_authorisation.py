@@ -33,6 +33,7 @@ CONFIG = ApiConfig(
 OPERATORS_MAY = {
     "/api/v1/halt", "/api/v1/reduce", "/api/v1/flatten", "/api/v1/close", "/api/v1/cancel", "/api/v1/orders",
     "/api/v1/orders/{order_id}", "/api/v1/strategies/{name}/on", "/api/v1/strategies/{name}/off",
+    "/api/v1/strategies/{name}/mode",
 }  # fmt: skip
 RISK_ADMINS_MAY = {"/api/v1/resume", "/api/v1/risk/settings"}
 
@@ -129,6 +130,18 @@ async def test_only_a_risk_admin_flattens_what_is_halted(guarded: Guarded) -> No
         headers = {"authorization": f"Bearer {guarded.token[role]}"}
         answer = await guarded.client.post("/api/v1/flatten", json={"override": True}, headers=headers)
         assert answer.status_code == status
+
+
+async def test_only_a_risk_admin_lets_a_strategy_trade(guarded: Guarded) -> None:
+    for role, mode, status in (
+        (Role.VIEWER, "shadow", 403), (Role.OPERATOR, "trade", 403),
+        # There is none of this name: the role was enough.
+        (Role.OPERATOR, "shadow", 404), (Role.RISK_ADMIN, "trade", 404),
+    ):  # fmt: skip
+        headers = {"authorization": f"Bearer {guarded.token[role]}"}
+        body = {"mode": mode}
+        answer = await guarded.client.post("/api/v1/strategies/a/mode", json=body, headers=headers)
+        assert answer.status_code == status, (role, mode, answer.text)
 
 
 async def test_a_browser_signs_in_acts_and_signs_out(guarded: Guarded) -> None:

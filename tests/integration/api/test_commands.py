@@ -201,3 +201,25 @@ async def test_switching_a_strategy_is_answered_by_the_strategies(patient: Api) 
     answer = await patient.client.post("/api/v1/strategies/manual/off", json={"close": True}, headers=key)
     assert (answer.status_code, answer.json()["reason"]) == (200, "switched off")
     assert (await commands(patient))[0].arguments == {"positions": "close"}
+
+
+async def test_a_switched_mode_is_answered_by_risk_once_for_each_key(patient: Api) -> None:
+    await patient.session.put("ord", approved(strategy="manual"))
+    await patient.knows("/api/v1/state", 1, "orders", "approved")
+    await patient.knows("/api/v1/strategies/manual", "trade", "mode")
+    path, body, key = "/api/v1/strategies/manual/mode", {"mode": "shadow"}, {"Idempotency-Key": "k"}
+    wrong = await patient.client.post(path, json={"mode": "live"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "body.mode")
+
+    risk = asyncio.create_task(answer_next(patient.session))
+    first = await patient.client.post(path, json=body, headers=key)
+    await risk
+    again = await patient.client.post(path, json=body, headers=key)
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+    other = await patient.client.post(path, json={"mode": "trade"}, headers=key)
+    assert (other.status_code, other.json()["detail"]) == (
+        409, "this idempotency key was used with another command",
+    )  # fmt: skip
+    await patient.knows("/api/v1/strategies/manual", "shadow", "mode")
+    (given,) = await commands(patient)
+    assert (given.verb, given.strategy, given.arguments) == ("strategy_mode", "manual", {"mode": "shadow"})

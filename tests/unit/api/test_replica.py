@@ -95,3 +95,13 @@ def test_it_stays_small_however_long_the_session() -> None:
     assert (len(replica.commands), len(replica.notes)) == (COMMANDS_MAX, NOTES_MAX)
     assert (next(iter(replica.commands)), replica.notes[0].text) == ("c-5", str(COMMANDS_MAX + 5 - NOTES_MAX))
     assert replica.signals == COMMANDS_MAX + 5
+
+
+@pytest.mark.parametrize(("accepted", "expected"), [(True, {"cross": "shadow"}), (False, {})])
+def test_a_mode_is_switched_when_risk_has_accepted_it(accepted: bool, expected: dict[str, str]) -> None:
+    given = command(verb="strategy_mode", strategy="cross", arguments={"mode": "shadow"})
+    active = TradingState.ACTIVE
+    said = TradingStateChanged(
+        ts=START, state=active, previous=active, reason="", command_id=given.command_id, accepted=accepted
+    )
+    assert folded(("ctl", given), ("ord", said)).modes == expected

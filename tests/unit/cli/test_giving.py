@@ -179,6 +179,10 @@ def test_what_is_no_answer_of_the_api_is_told(api: Api) -> None:
         (order("limits", arguments={"trades_max": "7"}), ("PATCH", "/risk/settings")),
         (order("strategy_on", strategy="a"), ("POST", "/strategies/a/on")),
         (order("strategy_off", strategy="a"), ("POST", "/strategies/a/off")),
+        (
+            order("strategy_mode", strategy="a", arguments={"mode": "shadow"}),
+            ("POST", "/strategies/a/mode"),
+        ),
     ],
 )
 def test_each_verb_has_its_call(api: Api, given: Command, asked: tuple[str, str]) -> None:

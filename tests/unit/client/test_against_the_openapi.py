@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "name": "x", "key": "btc-usdt.binance", "order_id": "o-1", "instrument": "btc-usdt.binance",
     "side": "buy", "quantity": Decimal("0.5"), "reason": "why", "limits": {"trades_max": "7"},
     "rows": Rows(2, "c", "s", "a", "b.c"), "part": Part("v", "i.v", "BTC", "a"), "who": "desk",
+    "mode": "shadow",
     "since": 1, "until": 2, "limit_price": "1", "stop_price": "1", "trail": "1", "price": "1", "expire_at": 5,
 }  # fmt: skip
 CALLS = {

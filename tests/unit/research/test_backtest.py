@@ -96,6 +96,23 @@ def test_commands_between_steps_act_at_the_next_mark(bars: Path) -> None:
     assert run.describe()["risk"]["state"] == "halted"
 
 
+def test_a_strategy_goes_into_the_shadow_between_steps(bars: Path) -> None:
+    run, switched = quick(bars), 0
+    (strategy,) = run.describe()["risk"]["modes"]
+    for step in run.steps("1m"):
+        modes = run.describe()["risk"]["modes"]
+        if modes[strategy] == "trade":
+            # Refused while it holds anything: asked again until a mark finds it flat.
+            if step.ts % (20 * 60 * 10**9) == 0:
+                run.command("close", strategy=strategy)
+            run.command("strategy_mode", strategy=strategy, arguments={"mode": "shadow"})
+        else:
+            switched = switched or step.ts
+    assert switched
+    assert [each for each in run.result.tally.fills if each.ts > switched] == []
+    assert len(run.describe()["risk"]["shadow"]) == 1
+
+
 def test_stop_closes_everything(bars: Path) -> None:
     run = quick(bars)
     for at, _ in enumerate(run.steps("1m")):

@@ -43,8 +43,8 @@ def shadow(config: RiskConfig | None = None, **changes: Any) -> Guarded:
     return Guarded(config, mode="shadow", **changes)
 
 
-def test_a_session_without_shadows_and_guardrails_has_no_door() -> None:
-    assert type(risk_stage(settings(), session())) is RiskStage
+def test_a_session_without_shadows_guardrails_and_commands_has_no_door() -> None:
+    assert type(risk_stage(settings(), session(), commands=False)) is RiskStage
 
 
 def test_a_shadow_signal_becomes_a_virtual_fill_and_never_an_order() -> None:

@@ -1,12 +1,12 @@
 """Strategies: seen, and switched."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
 from penstock_contracts.types import Name
 from pydantic import ConfigDict
 
-from penstock_api.access.roles import OPERATOR, VIEWER
+from penstock_api.access.roles import OPERATOR, VIEWER, Caller, Role
 from penstock_api.context import context_of
 from penstock_api.giving import give
 from penstock_api.problems import Problem
@@ -29,6 +29,17 @@ class SwitchOffBody(CommandBody):
 
     close: bool = False
     """It is asked to close its positions first; else they stay."""
+
+
+class ModeBody(CommandBody):
+    """Whether what it wants is traded, or booked in a virtual ledger of its own only."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "it proved itself", "mode": "trade"}]}
+    )
+
+    mode: Literal["trade", "shadow"]
+    """`trade` takes a risk admin."""
 
 
 @router.get("/strategies", dependencies=[VIEWER])
@@ -60,6 +71,22 @@ async def switch_off(
     _known(request, name)
     arguments = {"positions": "close"} if body.close else {}
     return await give(request, response, "strategy_off", body.reason, key, strategy=name, arguments=arguments)
+
+
+@router.post("/strategies/{name}/mode", responses=PENDING, dependencies=[OPERATOR])
+async def switch_mode(
+    request: Request, response: Response, name: StrategyName, body: ModeBody, key: Key = None
+) -> CommandAnswer:
+    """Put a strategy into the shadow, or let it trade; refused while anything of it is open."""
+    caller: Caller = request.state.caller
+    if body.mode == "trade" and not caller.role.allows(Role.RISK_ADMIN):
+        detail = f"{caller.name} has the role {caller.role}; to let a strategy trade takes {Role.RISK_ADMIN}"
+        raise Problem(403, detail)
+    _known(request, name)
+    arguments = {"mode": body.mode}
+    return await give(
+        request, response, "strategy_mode", body.reason, key, strategy=name, arguments=arguments
+    )
 
 
 def _known(request: Request, name: str) -> StrategyAnswer:

@@ -76,7 +76,7 @@ def _strategy_of(replica: Replica, spec: dict[str, Any]) -> StrategyAnswer:
     return StrategyAnswer(
         name=name,
         source=str(spec.get("source", "")),
-        mode=str(spec.get("mode", "trade")),
+        mode=replica.modes.get(name, str(spec.get("mode", "trade"))),
         on=name not in replica.off and failed is None,
         failed=failed.text if failed is not None else "",
         parameters=spec.get("parameters", {}),

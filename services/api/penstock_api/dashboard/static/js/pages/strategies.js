@@ -36,8 +36,8 @@ export function mount(root, { store, can }) {
   }
 
   function make(name) {
-    const part = { badge: h("span.badge"), mode: h("span.badge.info"), figures: h("div.body"), last: h("p"), notes: h("ul.feed"), parameters: h("div.body"), toggle: h("button", { type: "button" }), halt: h("button", { type: "button", disabled: !can("operator"), "aria-label": `Halt ${name} alone`, onclick: () => hold(name) }, "Halt…") };
-    part.element = h("section.card.w6", { "aria-label": `Strategy ${name}` }, h("header", {}, h("h2", {}, name), part.mode, part.badge, part.halt, part.toggle), part.figures, h("div.body", {}, h("h3", {}, "Last signal"), part.last), part.notes, h("details.pad", {}, h("summary", {}, "Parameters"), part.parameters));
+    const part = { badge: h("span.badge"), mode: h("span.badge.info"), figures: h("div.body"), last: h("p"), notes: h("ul.feed"), parameters: h("div.body"), toggle: h("button", { type: "button" }), turn: h("button", { type: "button" }), halt: h("button", { type: "button", disabled: !can("operator"), "aria-label": `Halt ${name} alone`, onclick: () => hold(name) }, "Halt…") };
+    part.element = h("section.card.w6", { "aria-label": `Strategy ${name}` }, h("header", {}, h("h2", {}, name), part.mode, part.badge, part.halt, part.turn, part.toggle), part.figures, h("div.body", {}, h("h3", {}, "Last signal"), part.last), part.notes, h("details.pad", {}, h("summary", {}, "Parameters"), part.parameters));
     part.keys = {};
     return part;
   }
@@ -74,6 +74,11 @@ export function mount(root, { store, can }) {
       ? { title: `Switch ${name} off`, action: "Switch off", danger: true, path: `/strategies/${encodeURIComponent(name)}/off`, says: "It decides nothing any more. Its positions stay; close them on the page of positions." }
       : { title: `Switch ${name} on`, action: "Switch on", path: `/strategies/${encodeURIComponent(name)}/on`, says: "It decides again, from the next bar on." });
     const shadow = about?.mode === "shadow";
+    part.turn.hidden = !about || about.source === "manual";
+    text(part.turn, shadow ? "Let it trade…" : "To the shadow…");
+    attribute(part.turn, "aria-label", shadow ? `Let ${name} trade` : `Put ${name} into the shadow`);
+    part.turn.disabled = !can(shadow ? "risk_admin" : "operator");
+    part.turn.onclick = () => ask({ title: shadow ? `Let ${name} trade` : `Put ${name} into the shadow`, action: shadow ? "Let it trade" : "To the shadow", danger: shadow, reason: shadow ? "required" : "optional", path: `/strategies/${encodeURIComponent(name)}/mode`, body: { mode: shadow ? "trade" : "shadow" }, done: () => { asked = 0; }, says: shadow ? "What it decides becomes orders again. Its virtual position must be flat." : "What it decides is booked in a virtual ledger only. It must have no position and no working order." });
     const stops = store.trading.holds.filter((each) => each.split(": ")[1]?.split(", ").includes(`strategy ${name}`)).at(-1)?.split(": ")[0];
     part.halt.hidden = shadow || Boolean(stops);
     if (stops && on && !failed) [part.badge.textContent, part.badge.className] = [stops, "badge bad"];
