@@ -20,6 +20,7 @@ from penstock_kernel.grid import NS_PER_SECOND
 from penstock_kernel.session import SessionConfig
 
 from penstock_research.chained import Stages, chunks_of
+from penstock_research.collector import sparing_collector
 from penstock_research.compose import REGIME, StrategyLike, compose, nanoseconds
 from penstock_research.frames import Data, frame_of, write
 from penstock_research.market import Market
@@ -132,10 +133,11 @@ class Backtest:
 
     def run(self, progress: Progress | None = None) -> Result:
         """Run to the end of the data. StrategyFailed when a strategy raises."""
-        for ts in self._started():
-            self._outputs.clear()
-            if progress is not None:
-                progress(ts, len(self.result.tally.fills), self._chunks.rows)
+        with sparing_collector():
+            for ts in self._started():
+                self._outputs.clear()
+                if progress is not None:
+                    progress(ts, len(self.result.tally.fills), self._chunks.rows)
         self._finish()
         return self.result
 

@@ -24,6 +24,7 @@ from penstock_kernel.grid import grid_after, grid_at_or_after
 from penstock_kernel.stage import Outputs, Skippable, Stage
 
 from penstock_research.chunks import Chunk, FeatureMessage, Places, Tape
+from penstock_research.collector import sparing_collector
 from penstock_research.merged import Merged
 
 _Brought = tuple[list[Message], list[Message], list[Message]]
@@ -139,8 +140,9 @@ class HistoryRun:
 
     def run(self, chunks: Iterable[Chunk], start: int) -> None:
         """Run everything, until all is flat after the end of the data."""
-        for _ in self.steps(chunks, start):
-            pass
+        with sparing_collector():
+            for _ in self.steps(chunks, start):
+                pass
 
     def steps(self, chunks: Iterable[Chunk], start: int) -> Iterator[int]:
         """The same step by step: yields the mark that each interval or run of intervals came to."""
