@@ -161,25 +161,32 @@ class Sums:
 
     def _count_changes(self, account: Valuation) -> None:
         for instrument in self._repriced:
-            if instrument in self._of_instrument:
-                for part in self._of_instrument[instrument].parts.values():
+            here = self._of_instrument.get(instrument)
+            if here is not None:
+                for part in here.parts.values():
                     if part.held:
-                        self._changed[id(part.book)] = part.book
+                        self._take(here, part, account.exposure(part.book), part.buys, part.sells)
         self._repriced.clear()
         for book in self._changed.values():
             self._count(account, book)
         self._changed.clear()
 
     def _count(self, account: Valuation, book: Book) -> None:
-        held = account.exposure(book)
-        buys, sells = working_notional(book)
-        worst = max(abs(held + buys), abs(held - sells))
-        here = self._of_instrument.setdefault(book.instrument, _Instrument())
-        part = here.parts.setdefault(id(book), _Part(book))
+        here = self._of_instrument.get(book.instrument)
+        if here is None:
+            here = self._of_instrument[book.instrument] = _Instrument()
+        part = here.parts.get(id(book))
+        if part is None:
+            part = here.parts[id(book)] = _Part(book)
+        self._take(here, part, account.exposure(book), *working_notional(book))
+
+    def _take(self, here: _Instrument, part: _Part, held: Decimal, buys: Decimal, sells: Decimal) -> None:
+        """What a book counts for is this from now on."""
+        worst = max(abs(held + buys), abs(held - sells)) if buys or sells else abs(held)
         self._gross += abs(held) - abs(part.held)
         self._gross_worst += worst - part.worst
-        of_strategy = self._of_strategy.get(book.strategy, ZERO)
-        self._of_strategy[book.strategy] = of_strategy + worst - part.worst
+        strategy = part.book.strategy
+        self._of_strategy[strategy] = self._of_strategy.get(strategy, ZERO) + worst - part.worst
         if held != part.held:
             self._net += held - part.held
             here.net += held - part.held

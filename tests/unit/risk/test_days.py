@@ -12,7 +12,6 @@ from penstock_contracts.types import MarketStatus, TradingState
 from penstock_ingest.hours import changes_of
 from penstock_kernel.session import SessionConfig
 from penstock_risk.guarded import risk_stage
-from penstock_risk.stage import RiskStage
 from support.risk import BTC, ETH, MINUTE, D, Table, of, perpetual, price_rows, session, settings
 
 DAY = 1440 * MINUTE
@@ -173,9 +172,9 @@ def test_prices_may_be_cut_anywhere_across_midnight_and_a_restart_changes_nothin
             prices: Prices = price_rows(rows[first : first + size])
             table.say(prices)
             if size == 7:
-                again = RiskStage(settings(daily_loss_fraction_max=D("0.01")), defined)
+                again = risk_stage(settings(daily_loss_fraction_max=D("0.01")), defined)
                 again.restore(table.stage.snapshot())
-                table.stage = again
+                table.stage = again  # type: ignore[assignment]
         table.now = rows[-1][1]
         table.mark()
         said.append(states(table.said))

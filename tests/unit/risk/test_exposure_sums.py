@@ -78,6 +78,12 @@ def play(table: Table, steps: Sequence[Step]) -> None:
             table.fill(works[0], price, size, fee="0.03")
         elif what == "over" and works:
             table.over(works[0])
+        elif what == "trade":
+            said = table.signal(
+                "long" if tenths % 2 else "short", str(quantity), strategy=strategy, instrument=instrument
+            )
+            for order in of(said, OrderApproved):
+                table.fill(order, price, "1" if quantity > 3 else None)
         elif what in ("long", "short", "flat"):
             size = None if what == "flat" else str(quantity)
             style = {"style": limit(str(D(90) if what == "long" else D(110)))} if quantity == 2 else {}
@@ -88,13 +94,13 @@ def play(table: Table, steps: Sequence[Step]) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["price", "long", "short", "flat", "fill", "fill", "part", "over"]),
+            st.sampled_from(["price", "long", "short", "flat", "trade", "trade", "fill", "part", "over"]),
             st.sampled_from("ab"),
             st.sampled_from([BTC, ETH, INVERSE]),
             st.integers(1, 5),
             st.integers(900, 1100),
         ),
-        min_size=1,
+        min_size=8,
         max_size=30,
     )
 )
@@ -116,6 +122,19 @@ def test_whatever_happens_the_sums_are_those_of_a_full_pass_and_so_after_a_resta
         again = RiskStage(risk_settings(), defined)
         again.restore(table.stage.snapshot())
         assert same_everywhere(again._account) == written, "not even trailing zeros tell of the past"
+
+
+def test_an_order_that_is_gone_leaves_no_trailing_zeros() -> None:
+    table = Table()
+    table.mark()
+    for each in (BTC, ETH):
+        table.price("100", each)
+        table.trade("long", "1", "100", instrument=each)
+    before = same_everywhere(table.stage._account)
+    (order,) = of(table.signal("long", "1.234", instrument=BTC), OrderApproved)
+    assert same_everywhere(table.stage._account) != before
+    table.over(order)
+    assert same_everywhere(table.stage._account) == before
 
 
 def test_an_order_looks_at_its_own_book_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
