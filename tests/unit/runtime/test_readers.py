@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from nats.js.errors import NotFoundError
+from penstock_runtime.log.streams import ROOM_BYTES
 from penstock_runtime.readers import Readers
 
 
@@ -25,7 +26,7 @@ class Log:
         state = SimpleNamespace(
             first_seq=self.first, last_seq=self.last, messages=count, bytes=self.bytes or count * 10
         )
-        return SimpleNamespace(state=state, config=SimpleNamespace(max_bytes=2000))
+        return SimpleNamespace(state=state, config=SimpleNamespace(max_bytes=2000 + ROOM_BYTES))
 
     async def get_msg(self, _: str, sequence: int) -> Any:
         if not self.first <= sequence <= self.last:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
+from penstock_runtime.log.streams import ROOM_BYTES
+
 if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
 
@@ -23,7 +25,7 @@ class Kept:
     messages: int
     bytes: int
     bytes_max: int
-    """0: no limit."""
+    """0: no limit. What is more leaves the log once it is archived."""
     age_max_s: float
     """Older than that it leaves the log once it is archived."""
 
@@ -36,7 +38,7 @@ class Kept:
             last=state.last_seq,
             messages=state.messages,
             bytes=state.bytes,
-            bytes_max=max(config.max_bytes or 0, 0),
+            bytes_max=max((config.max_bytes or 0) - ROOM_BYTES, 0),
             age_max_s=age_max_s,
         )
 

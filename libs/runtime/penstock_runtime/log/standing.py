@@ -9,7 +9,7 @@ from penstock_contracts import subjects
 
 from penstock_runtime.errors import Unavailable
 from penstock_runtime.log.connection import reason
-from penstock_runtime.log.streams import DEAD_LETTERS
+from penstock_runtime.log.streams import DEAD_LETTERS, ROOM_BYTES
 
 if TYPE_CHECKING:
     from penstock_runtime.log.connection import Log
@@ -40,6 +40,8 @@ async def standings(log: "Log") -> list[Standing]:
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"the log does not answer: {reason(error)}") from error
         state, bytes_max = info.state, info.config.max_bytes
+        if bytes_max and name == log.stream:
+            bytes_max -= ROOM_BYTES
         found.append(
             Standing(
                 stream=name,

@@ -32,6 +32,8 @@ BOOKS_FAMILIES: tuple[Family, ...] = ("ord", "ven", "ctl")
 STORE_SHARE_MAX = 0.8
 """Of the store, for all streams together: the rest is for consumers, indexes and what is being removed."""
 SNAPSHOTS_BYTES = 1 << 30
+ROOM_BYTES = 64 << 20
+"""Beyond what the log is to keep: for what comes before the archiver has moved away what is too much."""
 _DAY_S = 86_400.0
 _MEBIBYTE = 1 << 20
 _LEAST_BYTES = 2 * _MEBIBYTE
@@ -80,6 +82,7 @@ class StreamLimits(BaseModel):
         """What all streams may take together, snapshots included."""
         return (
             self.bytes_max
+            + ROOM_BYTES
             + self.books_bytes_max
             + self.submissions_bytes_max
             + self.dead_letters_bytes_max
@@ -154,10 +157,11 @@ def _flow(partition: int, limits: StreamLimits) -> StreamConfig:
         subjects=subjects.stream_subjects(partition),
         storage=StorageType.FILE,
         retention=RetentionPolicy.LIMITS,
+        # No age, and more room than the log is to keep: what nobody has archived must not be lost. The
+        # archiver removes what is old or too much; only want of space beyond that may remove what is not
+        # archived, and a replay waits, trading halts, long before.
         discard=DiscardPolicy.OLD,
-        max_bytes=limits.bytes_max,
-        # No age: a session that rests for long must not lose what nobody has archived. The archiver removes
-        # what is old; only want of space may remove what is not archived, and trading halts long before.
+        max_bytes=limits.bytes_max + ROOM_BYTES,
         max_msg_size=2 * codec.MESSAGE_BYTES_MAX,
         duplicate_window=0.1,
         allow_direct=True,

@@ -1,8 +1,8 @@
 """The archiver: what will leave the log before long goes to the archive first, byte for byte.
 
-What is too old leaves the log only after that, and by the archiver itself: a session may rest for long.
-It begins when a quarter of what the log keeps has passed (by bytes or by age), so that an ordinary session
-never pays for it. When it falls behind, ingest holds a replay back, and at 1x halts trading.
+What is too old or too much leaves the log only after that, and by the archiver itself: a session may rest
+for long, and be fast. It begins when a quarter of what the log keeps has passed (by bytes or by age), so that
+an ordinary session never pays for it. When it falls behind, ingest holds a replay back, or halts at 1x.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ SHARE_PRESSING = 0.375
 """From here on also a short run is written."""
 RUN_MESSAGES_MIN = 5_000
 RUN_BYTES_MAX = 4 << 20
+SHARE_GROWN = 0.03
+"""When the log has grown by more since the last look, the next follows at once."""
 _WAIT_S = 5.0
 
 
@@ -61,7 +63,7 @@ class Archiver:
             await asyncio.sleep(BUSY_S if busy else LOOK_S)
 
     async def look(self) -> bool:
-        """Archive what is due; False when nothing was."""
+        """Archive what is due, remove what is too much; False when there is time until the next look."""
         info = await self._log.js.stream_info(self._log.stream)
         kept, stream = Kept.of(info, self._age_max_s), identity(info)
         last = await self._archive.last(stream) or 0
@@ -69,11 +71,12 @@ class Archiver:
         if last < kept.first - 1 and not self.error:
             self.error = f"{last + 1} to {kept.first - 1} left the log before they were archived"
             _log.error("archive_hole", stream=stream, first=last + 1, last=kept.first - 1)
+        grown = kept.share_of_bytes(self._last_seen) > SHARE_GROWN
         due = await self._is_due(kept, begun=last > 0)
         if due:
             await self.archive(stream, kept.last)
         await self._discard(kept)
-        return due
+        return due or grown
 
     async def _is_due(self, kept: Kept, *, begun: bool) -> bool:
         still, self._last_seen = kept.last == self._last_seen, kept.last
@@ -87,7 +90,7 @@ class Archiver:
         return kept.due(self.place, age_s, share) > self.place
 
     async def _discard(self, kept: Kept) -> None:
-        """Remove from the log what is archived and too old."""
+        """Remove from the log what is archived and too old or too much."""
         before = kept.first - 1
         until = min(self.place, kept.due(before, await age_of(self._log, kept.first), 1.0))
         if until > before:
