@@ -79,7 +79,7 @@ class Desk:
         self._of_instrument: dict[str, list[Book]] = {}
         self.working = 0
         """Orders that are not over yet."""
-        self.closing: dict[int, Book] = {}
+        self.closing: dict[tuple[str, str], Book] = {}
         """Books whose position is being closed."""
         for book in self.state.books:
             self._index(book)
@@ -162,9 +162,9 @@ class Desk:
         """From now on the position is being closed for this reason; no more where it is empty."""
         book.closing = reason
         if reason:
-            self.closing[id(book)] = book
+            self.closing[book.key] = book
         else:
-            self.closing.pop(id(book), None)
+            self.closing.pop(book.key, None)
 
     def capital_of(self, strategy: str) -> Decimal:
         """A strategy's capital, in account currency."""

@@ -98,7 +98,7 @@ class _Instrument:
 
     def __init__(self) -> None:
         self.net = self.buys = self.sells = ZERO
-        self.parts: dict[int, _Part] = {}
+        self.parts: dict[tuple[str, str], _Part] = {}
 
 
 class Sums:
@@ -114,7 +114,7 @@ class Sums:
     )  # fmt: skip
 
     def __init__(self, books: Iterable[Book]) -> None:
-        self._changed = {id(book): book for book in books}
+        self._changed = {book.key: book for book in books}
         self._repriced: dict[str, None] = {}
         self._of_instrument: dict[str, _Instrument] = {}
         self._of_strategy: dict[str, Decimal] = {}
@@ -122,7 +122,7 @@ class Sums:
 
     def changed(self, book: Book) -> None:
         """The book's position or working orders are others now."""
-        self._changed[id(book)] = book
+        self._changed[book.key] = book
 
     def repriced(self, instrument: str) -> None:
         """The price of an instrument in which something is held is another now."""
@@ -142,7 +142,7 @@ class Sums:
                 net_worst=plain(net_worst),
             )
         here = self._of_instrument.get(book.instrument) or _Instrument()
-        part = here.parts.get(id(book)) or _Part(book)
+        part = here.parts.get(book.key) or _Part(book)
         bought, sold = (notional, ZERO) if sign > 0 else (ZERO, notional if sign else ZERO)
         worst = max(abs(part.held + part.buys + bought), abs(part.held - part.sells - sold))
         added = worst - part.worst
@@ -175,9 +175,9 @@ class Sums:
         here = self._of_instrument.get(book.instrument)
         if here is None:
             here = self._of_instrument[book.instrument] = _Instrument()
-        part = here.parts.get(id(book))
+        part = here.parts.get(book.key)
         if part is None:
-            part = here.parts[id(book)] = _Part(book)
+            part = here.parts[book.key] = _Part(book)
         self._take(here, part, account.exposure(book), *working_notional(book))
 
     def _take(self, here: _Instrument, part: _Part, held: Decimal, buys: Decimal, sells: Decimal) -> None:

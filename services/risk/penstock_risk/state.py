@@ -59,6 +59,11 @@ class Book:
     closing: str = ""
     """Why the position is being closed, empty while it is not; signals are refused meanwhile."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Strategy and instrument, by which it is found."""
+        return self.strategy, self.instrument
+
 
 @dataclass(slots=True)
 class Hold:
