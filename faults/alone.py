@@ -98,8 +98,9 @@ async def tail_lost(ground: Ground) -> None:
         shutil.copytree(world.nats.store_dir, saved)
         freeze(world.nats.pid, on=False)
         await world.watch.more_fills(20)
-        orders = world.watch.orders
         await world.nats.kill()
+        await world.watch.cut_off()
+        orders = world.watch.orders
         shutil.rmtree(world.nats.store_dir)
         shutil.move(saved, world.nats.store_dir)
         await world.nats.start()

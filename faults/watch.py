@@ -100,6 +100,14 @@ class Watch:
         wanted = self.fills + count
         await self.until(lambda: self.fills >= wanted, timeout_s, f"{count} more fills")
 
+    async def cut_off(self) -> None:
+        """Wait until the server is gone, and everything that it had sent was taken."""
+        consumer = self._consumer
+        assert consumer is not None
+        await self.until(
+            lambda: not self.log.client.is_connected and not consumer.queue, 30, "the end of the connection"
+        )
+
     async def _run(self) -> None:
         consumer = self._consumer
         assert consumer is not None

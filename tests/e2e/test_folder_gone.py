@@ -12,6 +12,8 @@ from support.cli import processes_below
 def test_a_session_whose_folder_is_deleted_ends_and_says_so(user: User) -> None:
     process = user.start("paper", "--source", "synthetic", "--duration", "10m", "--fused")
     read_until(process, r"events/s \| equity \d")
+    while not list(user.folder.glob(".penstock/sessions/*/postgres.url")):  # the database starts beside it
+        read_until(process, r"events/s \| equity \d")
     shutil.rmtree(user.folder / ".penstock", ignore_errors=True)
     code, said = finish(process)
     assert code == 70, said
