@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from penstock_contracts.base import Family
@@ -10,6 +11,8 @@ from penstock_kernel.topology import STAGES
 from penstock_runtime.drivers import StageDriver
 from penstock_runtime.errors import LogAgedOut, LogLost
 from penstock_runtime.log import Cursor, Delivered, Log, LogReader
+from penstock_runtime.log.consumer import OrderedConsumer
+from penstock_runtime.log.cursor import digest_of
 from penstock_runtime.store.archive import DatabasePast
 from support.past import age_out
 from support.runtime import market_writer, new_session, settings_for, start_service, taken, write
@@ -98,6 +101,46 @@ async def test_a_reader_goes_on_from_a_cursor_that_lies_before_the_log(
         else:
             found.append(delivered)
     assert found == following
+
+
+class _Belated:
+    """Tells once how the log stood before something left it; all else is the server's."""
+
+    def __init__(self, js: Any, before: Any) -> None:
+        self._js, self._before = js, [before]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._js, name)
+
+    async def stream_info(self, stream: str) -> Any:
+        return self._before.pop() if self._before else await self._js.stream_info(stream)
+
+
+async def test_what_leaves_the_log_while_a_reader_begins_again_is_read_from_the_past(
+    connect: Connect, postgres_url: str
+) -> None:
+    log = await connect()
+    last = await _written(log, 60)
+    reader = await log.reader(ALL)
+    everything = await _read(reader, last)
+    stored = everything[20]
+    raw = await log.js.get_msg(log.stream, stored.sequence)
+    before = await log.js.stream_info(log.stream)
+    await age_out(log, postgres_url, last - 10)
+    taken: list[int] = []
+    wake = asyncio.Event()
+    consumer = OrderedConsumer(log.client, _Belated(log.js, before), log.stream, ["p0.>"], wake.set)  # type: ignore[arg-type]
+    consumer.past = DatabasePast(lambda: postgres_url)
+    await consumer.start(stored.sequence, digest_of(stored.subject, stored.block, raw.data or b""))
+    async with asyncio.timeout(60):
+        while not taken or taken[-1] < everything[-1].sequence:
+            if (found := consumer.take()) is None:
+                wake.clear()
+                await wake.wait()
+            else:
+                taken.append(found[0])
+    await consumer.stop()
+    assert taken == [each.sequence for each in everything if each.sequence > stored.sequence]
 
 
 async def test_a_message_that_is_another_in_the_archive_is_a_lost_log(

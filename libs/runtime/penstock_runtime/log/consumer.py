@@ -63,6 +63,8 @@ class OrderedConsumer:
         self._within = False
         """The message at the start is a frame of which the caller has taken a part."""
         self._start_sequence = 1
+        self._missed = 0
+        """What came first instead of the last message seen."""
         self._expected = 1
         self._name = ""
         self._inbox = ""
@@ -210,6 +212,12 @@ class OrderedConsumer:
                 return False
             return self._within
         if last and self._expected == 2:
+            if self._missed != sequence:
+                # It may have left the log since the server was asked where that begins: it is asked again.
+                self._missed = sequence
+                self._expected = -1
+                self._restart.set()
+                return False
             self._fail(LogLost(f"{self._stream}:{last} is gone; the next message is {sequence}"))
             return False
         return True
