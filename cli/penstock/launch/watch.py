@@ -134,30 +134,27 @@ def last_words(folder: SessionFolder, ended: Ended) -> str:
     if ended.code in (-signal.SIGKILL, -signal.SIGTERM):
         return f"ended by {signal.Signals(-ended.code).name}, without a word"
     if outcry := _lines(folder.logs / f"{ended.service}.out"):
-        return _said(outcry[-1].strip())[:500]
+        return _said(_entry(outcry[-1].strip()))[:500]
     for line in reversed(_lines(folder.logs / f"{ended.service}.jsonl")):
-        if said := _complaint(line):
-            return said[:500]
+        entry = _entry(line)
+        if entry.get("level") not in ("debug", "info"):
+            return _said(entry)[:500]
     return "it said nothing"
 
 
-def _complaint(line: str) -> str:
-    """What a line of a structured log complains of; empty for one that only reports."""
+def _entry(line: str) -> dict[str, object]:
+    """A line of a structured log; any other line is an error by itself."""
     try:
         entry = json.loads(line)
     except ValueError:
-        return line
-    return "" if entry.get("level") in ("debug", "info") else _said(line)
+        return {"error": line}
+    return entry if isinstance(entry, dict) else {"error": line}
 
 
-def _said(line: str) -> str:
+def _said(entry: dict[str, object]) -> str:
     """The error in a line of a structured log, where it has one."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return line
     exception = str(entry.get("exception", "")).strip().splitlines()
-    return str(entry.get("error") or (exception[-1] if exception else entry.get("event", line)))
+    return str(entry.get("error") or (exception[-1] if exception else entry.get("event", "")))
 
 
 def left_open(figures: Figures) -> str:
